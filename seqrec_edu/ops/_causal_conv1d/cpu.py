@@ -1,0 +1,107 @@
+"""The sum for laptops: one pass over the history that convolves and applies SiLU, compiled by numba.
+
+Backward, with s the sum before the activation and ds = dy · silu'(s) (s is computed again, not kept):
+
+    dx[t-j] += weight[k-1-j] ds[t]        dweight[k-1-j] = Σ_t ds[t] x[t-j]        dbias = Σ_t ds[t]
+"""
+
+import numpy as np
+import torch
+
+from seqrec_edu.ops.compiled import arrays, compile_loop, exp_of_negative, numba, threads_of_torch
+
+
+def causal_conv1d(x, weight, bias=None, *, activation=None, initial_state=None):
+    """Same contract as the reference: ``y "b l e"`` and the window ``"b k-1 e"``."""
+    before = x.new_zeros(x.shape[0], weight.shape[1] - 1, x.shape[2]) if initial_state is None else initial_state
+    padded = torch.cat([before, x], dim=1)
+    bias = weight.new_zeros(len(weight)) if bias is None else bias
+    return _Conv.apply(padded, weight.T, bias, activation == "silu"), padded[:, x.shape[1] :]
+
+
+class _Conv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, padded, taps, bias, silu):
+        inputs = [tensor.contiguous() for tensor in (padded, taps, bias)]
+        ctx.save_for_backward(*inputs)
+        ctx.silu = silu
+        batch, length, channels = padded.shape
+        y = padded.new_empty(batch, length - len(taps) + 1, channels)
+        with threads_of_torch():
+            _forward()(*arrays(*inputs), silu, *arrays(y))
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, dy):
+        padded, taps, bias = ctx.saved_tensors
+        dpadded = torch.zeros_like(padded)
+        dtaps, dbias = taps.new_zeros(len(padded), *taps.shape), bias.new_zeros(len(padded), *bias.shape)
+        with threads_of_torch():
+            _backward()(*arrays(padded, taps, bias), ctx.silu, *arrays(dy.contiguous(), dpadded, dtaps, dbias))
+        return dpadded, dtaps.sum(0), dbias.sum(0), None
+
+
+def _forward_loop(x, taps, bias, silu, y):
+    batch, length, channels = y.shape
+    for b in numba.prange(batch):
+        for t in range(length):
+            for e in range(channels):
+                y[b, t, e] = bias[e]
+            for j in range(len(taps)):
+                for e in range(channels):
+                    y[b, t, e] += taps[j, e] * x[b, t + j, e]
+            if silu:
+                for e in range(channels):
+                    y[b, t, e] *= _sigmoid(y[b, t, e])
+
+
+def _backward_loop(x, taps, bias, silu, dy, dx, dtaps, dbias):
+    batch, length, channels = dy.shape
+    for b in numba.prange(batch):
+        ds = np.empty(channels, np.float32)
+        for t in range(length):
+            if silu:
+                for e in range(channels):
+                    ds[e] = bias[e]
+                for j in range(len(taps)):
+                    for e in range(channels):
+                        ds[e] += taps[j, e] * x[b, t + j, e]
+                for e in range(channels):
+                    gate = _sigmoid(ds[e])
+                    ds[e] = dy[b, t, e] * gate * (np.float32(1) + ds[e] * (np.float32(1) - gate))
+            else:
+                for e in range(channels):
+                    ds[e] = dy[b, t, e]
+            for j in range(len(taps)):
+                for e in range(channels):
+                    dx[b, t + j, e] += taps[j, e] * ds[e]
+                    dtaps[b, j, e] += ds[e] * x[b, t + j, e]
+            for e in range(channels):
+                dbias[b, e] += ds[e]
+
+
+def _sigmoid(s):
+    small = exp_of_negative(-abs(s))
+    return (np.float32(1) if s >= 0 else small) / (np.float32(1) + small)
+
+
+if numba is not None:
+    _sigmoid = numba.njit(fastmath=True, inline="always")(_sigmoid)
+
+
+def _forward():
+    return _once("forward", _forward_loop)
+
+
+def _backward():
+    return _once("backward", _backward_loop)
+
+
+_compiled = {}
+
+
+def _once(name, loop):
+    if name not in _compiled:
+        _compiled[name] = compile_loop(loop)
+    return _compiled[name]

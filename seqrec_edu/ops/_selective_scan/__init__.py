@@ -1,0 +1,51 @@
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from seqrec_edu.ops import compiled
+from seqrec_edu.ops._selective_scan import cpu, reference, vectorised
+from seqrec_edu.ops.backends import Operation, Rung
+from seqrec_edu.ops.checks import axis_sizes, same_kind
+
+OPERATION = Operation(
+    "selective_scan",
+    Rung("cpu", cpu.selective_scan, compiled.refuses),
+    Rung("vectorised", vectorised.selective_scan),
+    Rung("reference", reference.selective_scan),
+)
+
+
+def selective_scan(
+    x: Float[Tensor, "b l e"],
+    dt: Float[Tensor, "b l e"],
+    A: Float[Tensor, "e n"],
+    B: Float[Tensor, "b l n"],
+    C: Float[Tensor, "b l n"],
+    D: Float[Tensor, " e"] | None = None,
+    z: Float[Tensor, "b l e"] | None = None,
+    *,
+    initial_state: Float[Tensor, "b e n"] | None = None,
+    return_state: bool = False,
+    backend: str | None = None,
+) -> Float[Tensor, "b l e"] | tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
+    """The selective state space of Mamba-1: a recurrence whose step size depends on the input.
+
+    ``h[t] = exp(dt[t] A) h[t-1] + dt[t] x[t] B[t]``;  ``y[t] = C[t]·h[t] + D x[t]``;  with ``z``: ``y · silu(z)``.
+
+    ``dt`` arrives positive (softplus already applied), ``A`` negative. Cost b·l·e·n updates. ``return_state`` also
+    gives
+    ``h`` after the last event; passing it on as ``initial_state`` continues the history exactly.
+    Errors: ``ShapeError`` on axes that do not fit. Mamba, arXiv 2312.00752, section 3.
+    """
+    axis_sizes(
+        "selective_scan",
+        x=(x, "b l e"), dt=(dt, "b l e"), A=(A, "e n"), B=(B, "b l n"), C=(C, "b l n"), D=(D, "e"), z=(z, "b l e"),
+        initial_state=(initial_state, "b e n"),
+    )  # fmt: skip
+    same_kind("selective_scan", x=x, dt=dt, A=A, B=B, C=C, D=D, z=z, initial_state=initial_state)
+    y, state = OPERATION.pick(x, backend)(x, dt, A, B, C, initial_state)
+    if D is not None:
+        y = y + D * x
+    if z is not None:
+        y = y * F.silu(z)
+    return (y, state) if return_state else y

@@ -1,0 +1,38 @@
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqrec_edu.ops._target_rank import reference, vectorised
+from seqrec_edu.ops.backends import Operation, Rung
+from seqrec_edu.ops.checks import axis_sizes, same_kind
+
+OPERATION = Operation(
+    "target_rank", Rung("vectorised", vectorised.target_rank), Rung("reference", reference.target_rank)
+)
+
+
+def target_rank(
+    hidden: Float[Tensor, "u d"],
+    items: Float[Tensor, "v d"],
+    target: Int[Tensor, " u"],
+    *,
+    exclude: Int[Tensor, "u s"] | None = None,
+    backend: str | None = None,
+) -> Float[Tensor, " u"]:
+    """Expected rank of each user's target among all items, 1 = best.
+
+    ``rank = 1 + #(score > target's) + ½ #(score = target's, other items)``, score = ``hidden[u]·items[v]``, v = 1 …
+    v-1.
+
+    Row 0 of ``items`` is padding and never ranks. ``exclude`` holds item numbers left out per user (padded with 0), for
+    example what was seen; the target itself is never left out. Always float32 or better. Cost 2·u·v·d operations.
+    Errors: ``ShapeError``; ``ValueError`` on a target or excluded item outside 1 … v-1.
+    """
+    sizes = axis_sizes(
+        "target_rank", hidden=(hidden, "u d"), items=(items, "v d"), target=(target, "u"), exclude=(exclude, "u s")
+    )
+    same_kind("target_rank", hidden=hidden, items=items)
+    if int(target.min()) < 1 or int(target.max()) >= sizes["v"]:
+        raise ValueError(f"target_rank: a target must be an item number from 1 to {sizes['v'] - 1}")
+    if exclude is not None and exclude.numel() and (int(exclude.min()) < 0 or int(exclude.max()) >= sizes["v"]):
+        raise ValueError(f"target_rank: excluded item numbers run from 0 (none) to {sizes['v'] - 1}")
+    return OPERATION.pick(hidden, backend)(hidden, items, target, exclude)

@@ -1,0 +1,66 @@
+"""What the compiled CPU loops share: numba if it is there, one thread setting with torch, and an exp that
+vectorises."""
+
+import contextlib
+
+import numpy as np
+import torch
+
+try:
+    import numba
+except ImportError:  # numba has wheels for Linux, macOS and Windows, but not for every Python on its first day
+    numba = None
+
+
+def refuses(x):
+    """Why a compiled loop cannot run on a tensor like ``x``, or None."""
+    if numba is None:
+        return "numba is not installed: pip install numba"
+    if x.device.type != "cpu":
+        return f"it is written for the CPU, the tensor is on {x.device}"
+    if x.dtype != torch.float32:
+        return f"it is compiled for float32, the tensor is {x.dtype}"
+    return None
+
+
+def compile_loop(function):
+    """Compile a loop whose ``prange`` runs in parallel; kept on disk, so the seconds it takes are paid once."""
+    return numba.njit(parallel=True, fastmath=True, cache=True, error_model="numpy")(function)
+
+
+def arrays(*tensors):
+    """The memory of some contiguous tensors as numpy arrays."""
+    return [tensor.detach().numpy() for tensor in tensors]
+
+
+@contextlib.contextmanager
+def threads_of_torch():
+    """Use as many threads as torch was told to, so that one setting governs both."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def exp_of_negative(x):
+    """exp(x) for x ≤ 0 in arithmetic that vectorises: 2^k · 2^f with 2^f from a polynomial on [-½, ½].
+
+    The coefficients are ln(2)^j / j!; the relative error stays below 3e-7, a few units in the last place of float32.
+    """
+    y = max(x * np.float32(1.4426950408889634), np.float32(-126))  # below 2^-126 the result is as good as zero
+    k = np.floor(y + np.float32(0.5))
+    f = y - k
+    p = np.float32(1.5403530e-4)
+    p = p * f + np.float32(1.33335581e-3)
+    p = p * f + np.float32(9.61812911e-3)
+    p = p * f + np.float32(5.55041087e-2)
+    p = p * f + np.float32(2.40226507e-1)
+    p = p * f + np.float32(6.93147181e-1)
+    p = p * f + np.float32(1)
+    return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+if numba is not None:
+    exp_of_negative = numba.njit(fastmath=True, inline="always")(exp_of_negative)

@@ -1,0 +1,113 @@
+"""Every version of an operation gives the reference's values and gradients, at awkward lengths, in both precisions."""
+
+import pytest
+import torch
+
+from seqrec_edu import ops
+from tests.ops.support import (
+    DOUBLE,
+    SINGLE,
+    assert_same,
+    conv_inputs,
+    normal,
+    scan_inputs,
+    ssd_inputs,
+    values_and_gradients,
+)
+
+LENGTHS = [1, 2, 63, 200]
+RUNGS = [("vectorised", torch.float64, DOUBLE), ("vectorised", torch.float32, SINGLE), ("cpu", torch.float32, SINGLE)]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(("backend", "dtype", "tolerance"), RUNGS)
+@pytest.mark.parametrize("activation", [None, "silu"])
+def test_causal_conv1d(length, backend, dtype, tolerance, activation):
+    inputs = conv_inputs(3, length, 5, 4)
+    options = {"activation": activation, "return_state": True}
+    expected = values_and_gradients(ops.causal_conv1d, inputs, torch.float64, backend="reference", **options)
+    assert_same(values_and_gradients(ops.causal_conv1d, inputs, dtype, backend=backend, **options), expected, tolerance)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(("backend", "dtype", "tolerance"), RUNGS)
+def test_selective_scan(length, backend, dtype, tolerance):
+    inputs = scan_inputs(2, length, 5, 16)
+    expected = values_and_gradients(ops.selective_scan, inputs, torch.float64, backend="reference", return_state=True)
+    found = values_and_gradients(ops.selective_scan, inputs, dtype, backend=backend, return_state=True)
+    assert_same(found, expected, tolerance)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize(("backend", "dtype", "tolerance"), RUNGS)
+@pytest.mark.parametrize("time", [True, False])
+def test_ssd(length, backend, dtype, tolerance, time):
+    inputs = ssd_inputs(2, length, 4, 8, 2, 5, time=time)
+    expected = values_and_gradients(ops.ssd, inputs, torch.float64, backend="reference", return_state=True)
+    found = values_and_gradients(ops.ssd, inputs, dtype, backend=backend, return_state=True)
+    assert_same(found, expected, tolerance)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 7, 64, 1000])
+def test_ssd_chunk_size_changes_nothing(chunk_size):
+    inputs = ssd_inputs(2, 63, 4, 8, 1, 5)
+    expected = values_and_gradients(ops.ssd, inputs, torch.float64, backend="reference", return_state=True)
+    found = values_and_gradients(
+        ops.ssd, inputs, torch.float64, backend="vectorised", chunk_size=chunk_size, return_state=True
+    )
+    assert_same(found, expected, DOUBLE)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("padded", [True, False])
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, DOUBLE), (torch.float32, SINGLE)])
+def test_attention(length, causal, padded, biased, dtype, tolerance):
+    inputs = {name: normal(3, length, 2, 4, seed=i) for i, name in enumerate("qkv")}
+    if biased:
+        inputs["bias"] = normal(3, 2, length, length, seed=9)
+    real = torch.arange(length) < torch.tensor([[length], [max(1, length // 2)], [1]])
+    options = {"causal": causal, "mask": real if padded else None}
+    expected = values_and_gradients(ops.attention, inputs, torch.float64, backend="reference", **options)
+    assert_same(
+        values_and_gradients(ops.attention, inputs, dtype, backend="vectorised", **options), expected, tolerance
+    )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("ignore_index", [0, None])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, DOUBLE), (torch.float32, SINGLE)])
+def test_linear_cross_entropy(reduction, ignore_index, dtype, tolerance, monkeypatch):
+    monkeypatch.setattr("seqrec_edu.ops._linear_cross_entropy.vectorised.TILE_BYTES", {"cpu": 1})  # many tiles of 64
+    inputs = {"hidden": normal(150, 8, seed=1), "items": normal(37, 8, seed=2)}
+    target = torch.randint(0, 37, (150,), generator=torch.Generator().manual_seed(3))
+    options = {"target": target, "reduction": reduction, "ignore_index": ignore_index}
+    expected = values_and_gradients(ops.linear_cross_entropy, inputs, torch.float64, backend="reference", **options)
+    found = values_and_gradients(ops.linear_cross_entropy, inputs, dtype, backend="vectorised", **options)
+    assert_same(found, expected, tolerance)
+
+
+@pytest.mark.parametrize("excluded", [True, False])
+def test_target_rank(excluded, monkeypatch):
+    monkeypatch.setattr("seqrec_edu.ops._target_rank.vectorised.TILE_BYTES", {"cpu": 1})  # many tiles of 16
+    draw = torch.Generator().manual_seed(4)
+    hidden, items = (
+        torch.randint(-2, 3, (70, 3), generator=draw).double(),
+        torch.randint(-2, 3, (40, 3), generator=draw).double(),
+    )
+    target = torch.randint(1, 40, (70,), generator=draw)
+    exclude = torch.randint(0, 40, (70, 6), generator=draw) if excluded else None
+    expected = ops.target_rank(hidden, items, target, exclude=exclude, backend="reference")
+    assert torch.equal(ops.target_rank(hidden, items, target, exclude=exclude, backend="vectorised"), expected)
+
+
+@pytest.mark.parametrize("backend", ["vectorised", "cpu"])
+def test_inputs_need_not_be_contiguous(backend):
+    inputs = {name: value.float() for name, value in ssd_inputs(2, 20, 4, 8, 2, 5).items()}
+    strided = {name: value.transpose(0, -1).contiguous().transpose(0, -1) for name, value in inputs.items()}
+    assert_same(
+        values_and_gradients(ops.ssd, strided, torch.float32, backend=backend),
+        values_and_gradients(ops.ssd, inputs, torch.float64, backend="reference"),
+        SINGLE,
+    )

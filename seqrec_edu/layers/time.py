@@ -1,0 +1,69 @@
+"""From timestamps to a factor on the step of a state space."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqrec_edu.layers.conv import CausalConv
+
+ONE_BEFORE_SOFTPLUS = 0.5413248546129181  # softplus of this is 1
+
+
+class LogGap(nn.Module):
+    """Gap before each event, on a scale a network can use: ``(log(1 + t[i] - t[i-1]) - mean) / std``.
+
+    Differences are taken in int64 seconds (a float32 Unix time is 64 to 128 s coarse), the first event has gap 0, and
+    pads are zeroed after the difference. ``mean`` and ``std`` are those of the training gaps: ``measure`` sets them.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("std", torch.ones(()))
+
+    def measure(self, gaps: Int[Tensor, " events"]) -> None:
+        """Take mean and standard deviation from training gaps in seconds. Constant gaps are an error: they say
+        nothing."""
+        logs = torch.log1p(gaps.double())
+        if len(logs) < 2 or float(logs.std()) == 0.0:
+            raise ValueError(
+                "LogGap: all gaps between events are equal, so a time-aware model has nothing to learn from"
+            )
+        self.mean.fill_(float(logs.mean()))
+        self.std.fill_(float(logs.std()))
+
+    def forward(
+        self, time: Int[Tensor, "b l"], mask: Tensor, last: Int[Tensor, " b"] | None = None
+    ) -> Float[Tensor, "b l"]:
+        """``last`` is the time of the event before the first one, where a history continues."""
+        before = torch.cat([time[:, :1] if last is None else last[:, None], time[:, :-1]], dim=1)
+        gap = (time - before).clamp(min=0)
+        return (torch.log1p(gap.to(self.mean.dtype)) - self.mean) / self.std * mask
+
+
+class TimeStepMap(nn.Module):
+    """One factor τ per event and head from the gap before the event; causal, any length, O(l).
+
+    ``s = W2 silu(W1 gap + b1) + b2``;  ``s = conv(silu(conv(s)))`` (both causal, width 4);  ``τ = 1 + s``, or
+    ``τ = softplus(s)`` shifted to 1 at s = 0 where τ must not be negative (``positive``).
+
+    This is the corrected reading of TiM4Rec's time branch (arXiv 2409.16182): the released code mixes all l positions
+    with two l × l matrices, which is O(l²), tied to one length, and sees the future. ``state`` is the two windows.
+    """
+
+    def __init__(self, heads: int, hidden: int = 16, conv_width: int = 4, positive: bool = False):
+        super().__init__()
+        self.lift = nn.Linear(1, hidden)
+        self.mix = nn.Linear(hidden, heads)
+        self.smooth = CausalConv(heads, conv_width)
+        self.sharpen = CausalConv(heads, conv_width, activation=None)
+        self.positive = positive
+
+    def forward(self, gap: Float[Tensor, "b l"], state: tuple | None = None) -> tuple[Float[Tensor, "b l h"], tuple]:
+        first, second = state or (None, None)
+        s = self.mix(F.silu(self.lift(gap[..., None])))
+        s, first = self.smooth(s, first)
+        s, second = self.sharpen(s, second)
+        tau = F.softplus(s + ONE_BEFORE_SOFTPLUS) if self.positive else 1 + s
+        return tau, (first, second)

@@ -1,0 +1,76 @@
+"""What every neural recommender of this package has in common."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqrec_edu.data.batches import Batch
+from seqrec_edu.data.split import Split
+from seqrec_edu.layers import Dropout
+
+
+class Recommender(nn.Module):
+    """A history in, one hidden vector per event out; scores are its products with the item embeddings (tied, no bias).
+
+    Subclasses set ``name``, ``causal`` (no output reads a later event: what ``fit`` relies on), ``config`` and
+    implement
+    ``forward``; the recurrent ones also ``_advance``, from which ``step`` follows.
+    """
+
+    name: ClassVar[str]
+    causal: ClassVar[bool]
+
+    def __init__(self, config: Any):
+        super().__init__()
+        if config.n_items < 1:
+            raise ValueError(f"{type(self).__name__}: n_items must be at least 1, got {config.n_items}")
+        self.config = config
+        self.item_embedding = nn.Embedding(config.n_items + 1, config.d_model, padding_idx=0)
+        self.embedding_norm = nn.LayerNorm(config.d_model, eps=1e-12)
+        self.dropout = Dropout(config.dropout)
+
+    def embed(self, item: Int[Tensor, "b l"]) -> Float[Tensor, "b l d"]:
+        """``LN(dropout(embedding))``, the entrance all models here share."""
+        return self.embedding_norm(self.dropout(self.item_embedding(item)))
+
+    def forward(self, batch: Batch) -> Float[Tensor, "b l d"]:
+        """Hidden vectors of all events; at padded positions their content is meaningless."""
+        raise NotImplementedError
+
+    def prepare(self, split: Split) -> None:
+        """Measure on the training events what the model must know before it learns (for example the scale of gaps)."""
+
+    def scores(self, batch: Batch) -> Float[Tensor, "b v"]:
+        """Scores of all items as the next event of each history; padding scores -inf."""
+        hidden = self(batch)
+        last = hidden[torch.arange(len(batch), device=hidden.device), batch.length - 1]
+        scores = last @ self.item_embedding.weight.T
+        scores[:, 0] = -torch.inf
+        return scores
+
+    def step(self, state: Any, item: Int[Tensor, " b"], time: Int[Tensor, " b"]) -> tuple[Float[Tensor, "b d"], Any]:
+        """One event further at constant cost: ``hidden, state = model.step(state, item, time)``; start with None.
+
+        Stepping through a history gives the hidden vectors of the full pass. Only for recurrent models; others raise
+        ``NotImplementedError``.
+        """
+        one = torch.ones_like(item)
+        hidden, state = self._advance(Batch(item[:, None], time[:, None], one, torch.zeros_like(item)), state)
+        return hidden[:, 0], state
+
+    def _advance(self, batch: Batch, state: Any) -> tuple[Float[Tensor, "b l d"], Any]:
+        raise NotImplementedError(f"{self.name} is not recurrent: it has no state to step, run the whole history again")
+
+    @property
+    def n_body_parameters(self) -> int:
+        """Parameters without the item embedding, the figure papers quote."""
+        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("item_embedding"))
+
+    def settings(self) -> dict[str, Any]:
+        """The configuration as plain values, enough to build the model again."""
+        return asdict(self.config)

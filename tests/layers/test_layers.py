@@ -1,0 +1,102 @@
+"""The blocks with parameters: what they start from, and that stepping equals the full pass."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from seqrec_edu.layers import (
+    CausalConv,
+    Dropout,
+    LogGap,
+    MambaConfig,
+    MambaLayer,
+    SelfAttention,
+    SSDConfig,
+    SSDLayer,
+    TimeStepMap,
+    initialise,
+)
+
+
+def the_wrappers_init(module):
+    """What Mamba4Rec-style code does at the end of its constructor."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+@pytest.mark.parametrize("clobber", [initialise, lambda layer: layer.apply(the_wrappers_init)])
+@pytest.mark.parametrize("layer", [MambaLayer(MambaConfig(64, 32)), SSDLayer(SSDConfig(64))], ids=["mamba", "ssd"])
+def test_step_sizes_survive_a_wrapper(clobber, layer):
+    clobber(layer)
+    dt = F.softplus(layer.dt_bias)
+    assert dt.min() >= 0.999e-3 and dt.max() <= 0.1001
+
+
+def test_mamba_1_has_the_published_number_of_parameters():
+    """38,784 at d = 64, n = 32, k = 4, expand 2, counted from the authors' layer."""
+    assert sum(p.numel() for p in MambaLayer(MambaConfig(64, 32)).parameters()) == 38_784
+
+
+@pytest.mark.parametrize("layer", [MambaLayer(MambaConfig(8, 4)), SSDLayer(SSDConfig(8, 4, 4)), CausalConv(8)])
+def test_stepping_is_the_full_pass(layer):
+    layer = layer.double()
+    x = torch.randn(2, 17, 8, dtype=torch.float64)
+    whole, _ = layer(x)
+    state, steps = None, []
+    for t in range(17):
+        y, state = layer(x[:, t : t + 1], state)
+        steps.append(y)
+    torch.testing.assert_close(torch.cat(steps, 1), whole)
+
+
+def test_mamba_and_ssd_run_under_autocast():
+    for layer in (MambaLayer(MambaConfig(8, 4)), SSDLayer(SSDConfig(8, 4, 4))):
+        x = torch.randn(2, 9, 8)
+        with torch.autocast("cpu", torch.bfloat16):
+            y, _ = layer(x)
+        assert (y.float() - layer(x)[0]).abs().max() < 0.05
+        y.float().sum().backward()
+
+
+def test_gaps_survive_large_timestamps():
+    """Gaps of 1, 30 and 60 s at 1.7e9: float32 seconds would lose them, they are 128 s coarse there."""
+    gap = LogGap()
+    time = torch.tensor([[1_700_000_000, 1_700_000_001, 1_700_000_031, 1_700_000_091, 0]])
+    found = gap(time, time != 0)
+    expected = torch.tensor([[0, 1, 30, 60, 0]]).log1p()
+    torch.testing.assert_close(found, expected)
+    with pytest.raises(ValueError, match="all gaps between events are equal"):
+        gap.measure(torch.tensor([5, 5, 5]))
+
+
+def test_time_factor_is_one_when_the_map_is_silent_and_never_negative_when_it_must_not_be():
+    for positive in (False, True):
+        silent = TimeStepMap(3, positive=positive)
+        for parameter in silent.sharpen.parameters():
+            nn.init.zeros_(parameter)
+        torch.testing.assert_close(silent(torch.randn(2, 5))[0], torch.ones(2, 5, 3))
+    wild = TimeStepMap(3, positive=True)
+    nn.init.normal_(wild.sharpen.weight, std=100.0)
+    assert (wild(torch.randn(2, 5))[0] >= 0).all()
+
+
+def test_dropout_keeps_the_mean_and_its_share():
+    x = torch.ones(400, 500)
+    drop = Dropout(0.2)
+    torch.manual_seed(0)
+    y = drop(x)
+    assert abs(float((y == 0).float().mean()) - 51 / 256) < 0.005  # 0.2 as a 256th
+    assert abs(float(y.mean()) - 1) < 0.01
+    assert drop.eval()(x) is x
+    with pytest.raises(ValueError, match="below 1"):
+        Dropout(1.0)
+
+
+def test_heads_must_divide():
+    with pytest.raises(ValueError, match="3 heads do not divide d_model 64"):
+        SelfAttention(64, 3, causal=True)
+    with pytest.raises(ValueError, match="heads of width 48 do not divide the inner width 128"):
+        SSDConfig(64, head_dim=48)

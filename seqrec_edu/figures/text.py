@@ -1,0 +1,56 @@
+"""How numbers, spans of time and long names are written in figures and digests: one place, so that they look alike."""
+
+import math
+
+import numpy as np
+
+_UNITS = ((365.25 * 86400, "year"), (30.4375 * 86400, "month"), (86400, "day"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def number(value: float, digits: int = 5) -> str:
+    """Write a number with `digits` significant digits; a float always keeps a point, an integer never has one.
+
+    The point is what a tolerant comparison goes by: integers must agree exactly, floats only to rounding.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value)).lower()
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    value = float(value)
+    if not math.isfinite(value):
+        return "none" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    text = f"{value + 0.0:.{digits}g}"
+    if float(text) == 0:
+        return "0.0"
+    mantissa, exponent, power = text.partition("e")
+    return (mantissa if "." in mantissa else mantissa + ".0") + exponent + power
+
+
+def span(seconds: float) -> str:
+    """Write a length of time in its largest fitting unit: `40 s`, `12 min`, `5.2 h`, `23 days`, `8 months`."""
+    for size, unit in _UNITS:
+        amount = seconds / size
+        if amount >= (2 if unit in ("month", "year") else 1) or unit == "s":
+            break
+    shown = f"{amount:.0f}" if amount >= 9.95 or unit in ("s", "min") else f"{amount:.1f}".removesuffix(".0")
+    return f"{shown} {unit}{'s' if unit in ('day', 'month', 'year') and shown != '1' else ''}"
+
+
+def short(text: str, width: int = 34) -> str:
+    """Cut a long name at a word boundary where one is near, and mark the cut with an ellipsis."""
+    text = " ".join(str(text).split())
+    if len(text) <= width:
+        return text
+    cut = text[: width - 1]
+    space = cut.rfind(" ")
+    return (cut[:space] if space > 0.7 * width else cut).rstrip(" ,;:-") + "…"
+
+
+def plain(text: str | None) -> str:
+    """Take the few HTML tags that Plotly understands out of a label."""
+    out, inside = [], False
+    for piece in (text or "").replace("<br>", " "):
+        inside = (inside or piece == "<") and not (inside and piece == ">")
+        if not inside and piece != ">":
+            out.append(piece)
+    return "".join(out)

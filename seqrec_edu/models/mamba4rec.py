@@ -11,7 +11,7 @@ from seqrec_edu.models.recommender import Recommender
 class Mamba4RecConfig:
     n_items: int
     d_model: int = 64
-    n_layers: int = 2
+    n_layers: int = 1
     d_state: int = 32
     conv_width: int = 4
     expand: int = 2

@@ -1,0 +1,55 @@
+from dataclasses import dataclass
+
+OBJECTIVES = ("every-position", "prefix")
+SCHEDULES = ("cosine", "constant")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that decides the outcome of a training run, besides model and data.
+
+    objective        "every-position": each event predicts the next one, causal models only;
+                     "prefix": one target per history
+    history_length   events a model sees at most
+    batch_size       histories (windows or prefixes) per step, over all processes together
+    learning_rate    peak, in AdamW; reached after ``warmup`` epochs, then held or lowered along a cosine to zero
+    weight_decay     on matrices only: not on embeddings, biases, norms and state-space parameters
+    clip             largest gradient norm
+    patience         epochs without a better validation NDCG@10 before stopping
+    validate_every   epochs between validations
+    seed             initial shuffling, windows and dropout: the draws of a step depend on (seed, epoch, step) alone
+    precision        "32-true", "bf16-mixed", or "auto": bf16 where the GPU has it, 32 elsewhere
+    """
+
+    objective: str = "every-position"
+    history_length: int = 200
+    epochs: int = 50
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: float = 1.0
+    schedule: str = "cosine"
+    clip: float = 1.0
+    patience: int = 10
+    validate_every: int = 1
+    seed: int = 0
+    precision: str = "auto"
+
+    def __post_init__(self):
+        for name, allowed in (("objective", OBJECTIVES), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name, least in (
+            ("history_length", 2),
+            ("epochs", 1),
+            ("batch_size", 1),
+            ("patience", 1),
+            ("validate_every", 1),
+        ):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        for name in ("learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.weight_decay < 0 or self.warmup < 0:
+            raise ValueError("weight_decay and warmup must not be negative")

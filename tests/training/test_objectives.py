@@ -1,0 +1,76 @@
+"""What is asked of a model: at every position, or once per prefix."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from seqrec_edu.data.batches import EventStore, windows
+from seqrec_edu.models import SASRec
+from seqrec_edu.training import NotCausal, fit
+from seqrec_edu.training.objectives import NextItemLoss, Samples
+
+
+class LooksAhead(SASRec):
+    """Says of itself that it is not causal."""
+
+    name, causal = "looks-ahead", False
+
+
+def test_every_position_is_refused_for_a_model_that_looks_ahead(split, small, quick, tmp_path):
+    model = LooksAhead(small().config)
+    with pytest.raises(NotCausal, match="find each target in its own input and learn to copy it") as refused:
+        fit(model, split, quick(), out=tmp_path / "run")
+    assert 'objective="prefix"' in str(refused.value) and not (tmp_path / "run").exists()
+    assert len(fit(model, split, quick(objective="prefix", batch_size=256)).log) == 2
+
+
+def test_every_position_loss_is_the_mean_over_its_prefixes(split, small, quick):
+    model = small(dropout=0.0).eval()
+    store, loss = EventStore(split.histories), NextItemLoss(model)
+    start, stop = windows(split, 20, seed=1)
+    start, stop = start[:6], stop[:6]
+    whole = Samples(split, quick())
+    every = loss(whole.gather(store, start, stop)) / whole.targets(start, stop)
+    prefixes = Samples(split, quick(objective="prefix"))
+    one_by_one = [
+        loss(prefixes.gather(store, np.array([a]), np.array([end]))).item()
+        for a, b in zip(start, stop, strict=True)
+        for end in range(a + 1, b)
+    ]
+    assert len(one_by_one) == whole.targets(start, stop) == (stop - start - 1).sum()
+    assert every.item() == pytest.approx(np.mean(one_by_one), rel=1e-5)
+
+
+def test_prefix_loss_by_hand(split, quick):
+    """A model that hands out its embedding: cross-entropy over items 0..v, written out."""
+    samples = Samples(split, quick(objective="prefix"))
+    start, stop = samples.epoch(0)
+    offsets, items = split.histories.offsets, split.histories.items
+    assert len(start) == split.n_train - split.histories.n_users
+    assert set(stop) == {e for u, end in enumerate(split.train_end) for e in range(offsets[u] + 1, end)}
+    embedding = torch.nn.Embedding(241, 4)
+    model = torch.nn.Module()
+    model.item_embedding, model.forward = embedding, lambda batch: embedding(batch.item)
+    first = start == stop - 1  # one event read, one asked
+    loss = NextItemLoss(model)(samples.gather(EventStore(split.histories), start[first], stop[first]))
+    table = embedding.weight.detach().double().numpy()
+    expected = 0.0
+    for read_at, asked in zip(start[first], stop[first], strict=True):
+        scores = table[1:] @ table[items[read_at]]  # padding, item 0, is no candidate
+        expected += math.log(np.exp(scores).sum()) - scores[items[asked] - 1]
+    assert first.sum() == split.histories.n_users and loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_prefix_training_lowers_the_loss(split, small, quick):
+    log = fit(small(), split, quick(objective="prefix", epochs=3, batch_size=64, learning_rate=1e-2)).log
+    assert log[-1]["loss"] < log[0]["loss"]
+
+
+def test_a_split_without_targets_is_refused(split, small, quick):
+    nothing = SimpleNamespace(**{name: getattr(split, name) for name in ("histories", "summary", "hash")})
+    nothing.train_end = split.histories.offsets[:-1] + 1
+    with pytest.raises(ValueError, match="no training events"):
+        Samples(nothing, quick())

@@ -20,11 +20,12 @@ NOTEBOOKS  := $(wildcard notebooks/*.ipynb)
 ACTIVATED  := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lock clean FORCE
+.PHONY: help lab test notebooks lock clean FORCE
 
 help:
 	@echo "make lab     open the course in JupyterLab       (LAB_FLAGS: for jupyter lab)"
 	@echo "make test    run every test and every notebook   (TEST_FLAGS: for pytest)"
+	@echo "make notebooks  run the notebooks and store their outputs (after changing one; needs Chrome)"
 	@echo "make lock    resolve requirements.lock anew      (after changing pyproject.toml)"
 	@echo "make clean   remove .venv and all caches; data and runs stay"
 	@echo "The first use makes .venv.                       (PYTHON, PIP_FLAGS: see README.md)"
@@ -38,6 +39,9 @@ ifneq ($(NOTEBOOKS),)
 	$(ACTIVATED) $(BIN)/python -m pytest -p no:cacheprovider --nbval notebooks --nbval-current-env --nbval-cell-timeout=180 \
 	    --nbval-sanitize-with notebooks/sanitize.cfg
 endif
+
+notebooks: $(READY)
+	$(ACTIVATED) $(BIN)/python .ci/notebooks.py
 
 lock: $(READY)
 	$(BIN)/python .ci/lock.py $(PIP_FLAGS)

@@ -15,9 +15,9 @@ import typer
 from seqrec_edu.cli.tables import count, facts, table
 
 if TYPE_CHECKING:
-    from seqrec_edu.data.fetch import Fetched
     from seqrec_edu.data.histories import Histories
-    from seqrec_edu.data.registry import Dataset
+    from seqrec_edu.data.sources.fetch import Fetched
+    from seqrec_edu.data.sources.registry import Dataset
 
 app = typer.Typer(name="data", help="Datasets: which are known, fetching them, adding your own.", no_args_is_help=True)
 
@@ -41,9 +41,9 @@ def _explained() -> Iterator[None]:
 @app.command("list")
 def list_(mirror: Mirror = None) -> None:
     """Every known dataset: sizes, licence, and where it is now."""
-    from seqrec_edu.data.folder import data_folder, mirror_folder
-    from seqrec_edu.data.load import added, state
-    from seqrec_edu.data.registry import GENERATED, datasets
+    from seqrec_edu.data.sources.folder import data_folder, mirror_folder
+    from seqrec_edu.data.sources.load import added, state
+    from seqrec_edu.data.sources.registry import GENERATED, datasets
 
     with _explained():
         folder = mirror_folder(mirror)
@@ -74,8 +74,8 @@ def fetch(
     again: Again = False,
 ) -> None:
     """Bring a dataset into the data folder, verified; its licence is shown first."""
-    from seqrec_edu.data.fetch import fetch as bring
-    from seqrec_edu.data.registry import GENERATED
+    from seqrec_edu.data.sources.fetch import fetch as bring
+    from seqrec_edu.data.sources.registry import GENERATED
 
     if name == GENERATED:
         typer.echo(f"{GENERATED} is generated when it is used; there is nothing to fetch.")
@@ -151,9 +151,9 @@ def show(
     core: Annotated[int, typer.Option(help="Fewest events of each user and item for the statistics.")] = 5,
 ) -> None:
     """Statistics, licence, citation, where the file is, and published sizes against those found. Downloads nothing."""
-    from seqrec_edu.data.fetch import fetched
-    from seqrec_edu.data.load import load
-    from seqrec_edu.data.registry import datasets
+    from seqrec_edu.data.sources.fetch import fetched
+    from seqrec_edu.data.sources.load import load
+    from seqrec_edu.data.sources.registry import datasets
 
     with _explained():
         if name not in datasets():
@@ -193,7 +193,7 @@ def _terms(known: Dataset, here: Fetched | None) -> list[tuple[str, str]]:
 
 def _compare(subject: Fetched | Dataset, core5: Histories | None) -> None:
     """Published against found, number by number."""
-    from seqrec_edu.data.registry import STAGES
+    from seqrec_edu.data.sources.registry import STAGES
 
     known = getattr(subject, "dataset", subject)
     counted = dict(subject.origin["counted"]) if known is not subject else {}
@@ -233,7 +233,7 @@ def add(
     again: Again = False,
 ) -> None:
     """Read a file of your own, print what was found, and store it so that `--data NAME` works."""
-    from seqrec_edu.data.load import add as store
+    from seqrec_edu.data.sources.load import add as store
 
     with _explained():
         name = name or _slug(file.name.split(".")[0])
@@ -251,8 +251,8 @@ def from_git(
     again: Again = False,
 ) -> None:
     """Histories out of a local clone: author, file, commit time. Authors are numbered, never named."""
-    from seqrec_edu.data.gitlog import CAUTIONS, read_log, write_log
-    from seqrec_edu.data.load import add as store
+    from seqrec_edu.data.sources.gitlog import CAUTIONS, read_log, write_log
+    from seqrec_edu.data.sources.load import add as store
 
     with _explained():
         log = read_log(path)

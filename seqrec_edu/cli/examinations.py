@@ -44,7 +44,7 @@ from seqrec_edu import ops
 found = ops.backends.explain_all(torch.empty(1, device="cuda" if torch.cuda.is_available() else "cpu"))
 """
 _DATA = """
-from seqrec_edu.data.folder import data_folder
+from seqrec_edu.data.sources.folder import data_folder
 found = str(data_folder())
 """
 

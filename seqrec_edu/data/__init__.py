@@ -3,7 +3,7 @@
 from seqrec_edu.data.check import BadInput, BadRow, BadRows, Finding, Report
 from seqrec_edu.data.core import k_core
 from seqrec_edu.data.histories import Histories
-from seqrec_edu.data.read import read
+from seqrec_edu.data.reading import read
 from seqrec_edu.data.split import Split, global_time, leave_one_out
 from seqrec_edu.data.statistics import Statistics
 

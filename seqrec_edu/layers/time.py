@@ -26,7 +26,7 @@ class LogGap(nn.Module):
         """Take mean and standard deviation from training gaps in seconds. Constant gaps are an error: they say
         nothing."""
         logs = torch.log1p(gaps.double())
-        if len(logs) < 2 or float(logs.std()) == 0.0:
+        if len(logs) < 2 or bool((gaps == gaps[0]).all()):
             raise ValueError(
                 "LogGap: all gaps between events are equal, so a time-aware model has nothing to learn from"
             )

@@ -36,21 +36,24 @@ def arrays(*tensors):
 @contextlib.contextmanager
 def threads_of_torch():
     """Use as many threads as torch was told to, so that one setting governs both."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    wanted, before = torch.get_num_threads(), numba.get_num_threads()
+    numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
     try:
         yield
     finally:
         numba.set_num_threads(before)
+        # When numba starts its OpenMP threads it raises the number for everybody, torch included. Left so, a process that
+        # asked for one thread spins on two, which is many times slower where the other core is busy.
+        if torch.get_num_threads() != wanted:
+            torch.set_num_threads(wanted)
 
 
 def exp_of_negative(x):
     """exp(x) for x ≤ 0 in arithmetic that vectorises: 2^k · 2^f with 2^f from a polynomial on [-½, ½].
 
     The coefficients are ln(2)^j / j!; the relative error stays below 3e-7, a few units in the last place of float32.
-    Below 2^-60 the result is zero: multiplied on it would give denormal numbers, which cost ten times the time of others.
     """
-    y = max(x * np.float32(1.4426950408889634), np.float32(-126))
+    y = max(x * np.float32(1.4426950408889634), np.float32(-126))  # below 2^-126 the result is as good as zero
     k = np.floor(y + np.float32(0.5))
     f = y - k
     p = np.float32(1.5403530e-4)
@@ -60,8 +63,7 @@ def exp_of_negative(x):
     p = p * f + np.float32(2.40226507e-1)
     p = p * f + np.float32(6.93147181e-1)
     p = p * f + np.float32(1)
-    power = np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return p * power if y > np.float32(-60) else np.float32(0)
+    return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
 if numba is not None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from seqrec_edu.data.folder import write_json
+from seqrec_edu.data.sources.folder import write_json
 
 RECORD_FILE = "run.json"
 FORMAT = 1

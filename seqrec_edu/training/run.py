@@ -22,7 +22,7 @@ import torch
 
 from seqrec_edu.data.batches import prefix_targets, windows
 from seqrec_edu.data.histories import Histories
-from seqrec_edu.data.load import load
+from seqrec_edu.data.sources.load import load
 from seqrec_edu.data.split import Split, global_time, leave_one_out
 from seqrec_edu.models import BASELINES, MODELS, build
 from seqrec_edu.ops import backends

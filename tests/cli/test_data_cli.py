@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from seqrec_edu.cli.data import app
-from seqrec_edu.data import registry
-from seqrec_edu.data.registry import Dataset, MirrorFile, Published
+from seqrec_edu.data.sources import registry
+from seqrec_edu.data.sources.registry import Dataset, MirrorFile, Published
 
 ROWS = [(u, i, 1_600_000_000 + 100 * u + i) for u in range(6) for i in range(6)]
 TEXT = "user_id\titem_id\ttimestamp\n" + "".join(f"{u}\t{i}\t{t}\n" for u, i, t in ROWS)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from seqrec_edu.cli import build, typed
 from seqrec_edu.cli import train as command
-from seqrec_edu.data.shoppers import shoppers
+from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.models import BASELINES, MODELS
 from seqrec_edu.training import Receipt, fit, run, settings
 

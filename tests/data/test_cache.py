@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqrec_edu.data import read
-from seqrec_edu.data.cache import FOLDER
+from seqrec_edu.data.reading.cache import FOLDER
 
 ROWS = "user_id\titem_id\ttimestamp\n" + "".join(f"{u}\t{i}\t{978300000 + i}\n" for u in range(3) for i in range(3))
 
@@ -89,7 +89,7 @@ def test_a_read_only_folder_is_left_alone(source):
 
 
 def test_home_is_the_last_resort(monkeypatch, tmp_path):
-    from seqrec_edu.data.cache import user_folder
+    from seqrec_edu.data.reading.cache import user_folder
 
     monkeypatch.delenv("SEQREC_EDU_DATA", raising=False)
     monkeypatch.setattr(Path, "home", lambda: tmp_path)

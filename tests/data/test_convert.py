@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
-from seqrec_edu.data import retail
-from seqrec_edu.data.convert import convert, read_items
-from seqrec_edu.data.providers import OULAD_DAY_0
-from seqrec_edu.data.registry import dataset
+from seqrec_edu.data.sources import retail
+from seqrec_edu.data.sources.convert import convert, read_items
+from seqrec_edu.data.sources.providers import OULAD_DAY_0
+from seqrec_edu.data.sources.registry import dataset
 
 
 def files(folder):

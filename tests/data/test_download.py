@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from seqrec_edu.data import download as transfer
-from seqrec_edu.data.download import DownloadFailed, download
+from seqrec_edu.data.sources import download as transfer
+from seqrec_edu.data.sources.download import DownloadFailed, download
 
 BODY = bytes(range(256)) * 4096  # 1 MiB
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from seqrec_edu.data import download as transfer
-from seqrec_edu.data import registry
-from seqrec_edu.data.download import DownloadFailed
-from seqrec_edu.data.fetch import LicenceNotAccepted, fetch, fetched
-from seqrec_edu.data.load import differences, load, state
-from seqrec_edu.data.registry import Address, Archive, Dataset, MirrorFile, Published, dataset
+from seqrec_edu.data.sources import download as transfer
+from seqrec_edu.data.sources import registry
+from seqrec_edu.data.sources.download import DownloadFailed
+from seqrec_edu.data.sources.fetch import LicenceNotAccepted, fetch, fetched
+from seqrec_edu.data.sources.load import differences, load, state
+from seqrec_edu.data.sources.registry import Address, Archive, Dataset, MirrorFile, Published, dataset
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from seqrec_edu.data.convert import read_items
-from seqrec_edu.data.gitlog import MAX_FILES, automated, read_log, write_log
+from seqrec_edu.data.sources.convert import read_items
+from seqrec_edu.data.sources.gitlog import MAX_FILES, automated, read_log, write_log
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 START = 1_600_000_000

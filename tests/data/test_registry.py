@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from seqrec_edu.data.load import add, added, load
-from seqrec_edu.data.registry import CHECKED, STAGES, UnknownDataset, dataset, datasets
+from seqrec_edu.data.sources.load import add, added, load
+from seqrec_edu.data.sources.registry import CHECKED, STAGES, UnknownDataset, dataset, datasets
 
 MIRROR = os.environ.get("SEQREC_EDU_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="needs real data: set SEQREC_EDU_MIRROR to a local mirror")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from seqrec_edu.data.histories import Histories
-from seqrec_edu.data.read import read
-from seqrec_edu.data.shoppers import shoppers, shoppers_world
-from seqrec_edu.data.shoppers.catalogue import GENRE_OF, GENRES, NAMES, SHOPPERS
-from seqrec_edu.data.shoppers.clock import VISIT_GAP
+from seqrec_edu.data.reading.read import read
+from seqrec_edu.data.synthetic import shoppers, shoppers_world
+from seqrec_edu.data.synthetic.catalogue import GENRE_OF, GENRES, NAMES, SHOPPERS
+from seqrec_edu.data.synthetic.clock import VISIT_GAP
 
 FIRST_50_USERS = "bad3c18f2069c6011e960b9cea00a58ebeba6f1e782842326899d78eefaeea5f"
 ALL_2000_USERS = "c9ba5a9a0b54622dc191e7075d5343cb4076f788783f63014d1b9ed7eb8f5b42"
@@ -97,7 +97,7 @@ def test_histories_look_like_shopping(histories):
 
 def test_made_in_under_two_seconds_and_without_torch():
     code = (
-        "import sys, time; from seqrec_edu.data.shoppers import shoppers; start = time.process_time(); shoppers(); "
+        "import sys, time; from seqrec_edu.data.synthetic import shoppers; start = time.process_time(); shoppers(); "
         "print(time.process_time() - start); assert 'torch' not in sys.modules and 'polars' not in sys.modules"
     )
     seconds = float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)

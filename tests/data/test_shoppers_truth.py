@@ -9,11 +9,11 @@ import pytest
 
 from seqrec_edu.data.check import BadInput
 from seqrec_edu.data.histories import Histories
-from seqrec_edu.data.shoppers import Ceiling, Shop, World, shoppers, shoppers_world
-from seqrec_edu.data.shoppers.catalogue import FAVOURITES, GENRE_OF, SHOPPERS
-from seqrec_edu.data.shoppers.clock import VISIT_GAP
-from seqrec_edu.data.shoppers.world import rank_gains, ranking
 from seqrec_edu.data.split import leave_one_out
+from seqrec_edu.data.synthetic import Ceiling, Shop, World, shoppers, shoppers_world
+from seqrec_edu.data.synthetic.catalogue import FAVOURITES, GENRE_OF, SHOPPERS
+from seqrec_edu.data.synthetic.clock import VISIT_GAP
+from seqrec_edu.data.synthetic.world import rank_gains, ranking
 
 DAY = 86_400
 

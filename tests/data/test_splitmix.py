@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
-from seqrec_edu.data import splitmix
+from seqrec_edu.data.synthetic import splitmix
 
 
 def test_published_outputs():

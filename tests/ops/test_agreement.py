@@ -77,14 +77,14 @@ def test_attention(length, causal, padded, biased, dtype, tolerance):
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("ignore_index", [0, None])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, DOUBLE), (torch.float32, SINGLE)])
-def test_linear_cross_entropy(reduction, ignore_index, dtype, tolerance, monkeypatch):
+@pytest.mark.parametrize(("backend", "dtype", "tolerance"), RUNGS)
+def test_linear_cross_entropy(reduction, ignore_index, backend, dtype, tolerance, monkeypatch):
     monkeypatch.setattr("seqrec_edu.ops._linear_cross_entropy.vectorised.TILE_BYTES", {"cpu": 1})  # many tiles of 64
     inputs = {"hidden": normal(150, 8, seed=1), "items": normal(37, 8, seed=2)}
     target = torch.randint(0, 37, (150,), generator=torch.Generator().manual_seed(3))
     options = {"target": target, "reduction": reduction, "ignore_index": ignore_index}
     expected = values_and_gradients(ops.linear_cross_entropy, inputs, torch.float64, backend="reference", **options)
-    found = values_and_gradients(ops.linear_cross_entropy, inputs, dtype, backend="vectorised", **options)
+    found = values_and_gradients(ops.linear_cross_entropy, inputs, dtype, backend=backend, **options)
     assert_same(found, expected, tolerance)
 
 

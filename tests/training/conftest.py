@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from seqrec_edu.data.shoppers import shoppers
 from seqrec_edu.data.split import leave_one_out
+from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.models import build
 from seqrec_edu.training import Callback, FitSettings
 

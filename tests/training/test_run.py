@@ -9,8 +9,8 @@ import torch
 
 from seqrec_edu import ops
 from seqrec_edu.data.histories import Histories
-from seqrec_edu.data.shoppers import shoppers
 from seqrec_edu.data.split import leave_one_out
+from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.models import Popularity
 from seqrec_edu.training import Callback, FitSettings, NotCausal, Receipt, RunError, load_run, recommend, train_run
 from seqrec_edu.training.run import carry_out, default_settings, over_seeds, plan_run

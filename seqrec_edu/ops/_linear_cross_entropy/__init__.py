@@ -1,12 +1,14 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqrec_edu.ops._linear_cross_entropy import reference, vectorised
+from seqrec_edu.ops import compiled
+from seqrec_edu.ops._linear_cross_entropy import cpu, reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
 from seqrec_edu.ops.checks import axis_sizes, same_kind
 
 OPERATION = Operation(
     "linear_cross_entropy",
+    Rung("cpu", cpu.linear_cross_entropy, compiled.refuses),
     Rung("vectorised", vectorised.linear_cross_entropy),
     Rung("reference", reference.linear_cross_entropy),
 )

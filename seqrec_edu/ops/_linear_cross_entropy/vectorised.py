@@ -13,11 +13,29 @@ TILE_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
 
 def linear_cross_entropy(hidden, items, target, reduction, ignore_index):
     """Same contract as the reference."""
-    if ignore_index is None:
-        ignore_index = -1
+    return in_tiles(hidden, items, target, reduction, ignore_index, loss_and_gradient)
+
+
+def loss_and_gradient(scores, target, ignore_index):
+    """Loss of each token of a tile; ``scores`` becomes their gradient, ``softmax - onehot``, zero where ignored."""
+    rows = torch.arange(len(target), device=target.device)
+    if ignore_index >= 0:
+        scores[:, ignore_index] = -torch.inf
+    right = scores[rows, target.clamp(min=0)]
+    total = scores.logsumexp(1)
+    scores.sub_(total[:, None]).exp_()
+    scores[rows, target.clamp(min=0)] -= 1
+    ignored = target == ignore_index
+    scores[ignored] = 0
+    return torch.where(ignored, 0, total - right)
+
+
+def in_tiles(hidden, items, target, reduction, ignore_index, loss_and_gradient):
+    """The loss with one way to turn a tile of scores into losses and gradient."""
+    ignore_index = -1 if ignore_index is None else ignore_index
     if reduction == "none":
-        return _PerToken.apply(hidden, items, target, ignore_index)
-    loss = _Total.apply(hidden, items, target, ignore_index)
+        return _PerToken.apply(hidden, items, target, ignore_index, loss_and_gradient)
+    loss = _Total.apply(hidden, items, target, ignore_index, loss_and_gradient)
     return loss if reduction == "sum" else loss / (target != ignore_index).sum()
 
 
@@ -28,38 +46,24 @@ def _tiles(hidden, items):
     return [slice(start, start + size) for start in range(0, len(hidden), size)]
 
 
-def _log_probabilities(hidden, items, ignore_index):
-    """log softmax of one tile over the catalogue, in fp32 or better; the padding row has probability 0."""
+def _scores(hidden, items):
+    """Scores of one tile, in fp32 or better."""
     scores = hidden @ items.T
-    if scores.dtype in (torch.bfloat16, torch.float16):
-        scores = scores.float()
-    if ignore_index >= 0:
-        scores[:, ignore_index] = -torch.inf
-    return torch.log_softmax(scores, -1)
-
-
-def _score_gradient(log_p, target, upstream):
-    """``upstream · (p - onehot(target))``, written over ``log_p``."""
-    gradient = log_p.exp_()
-    gradient[torch.arange(len(target), device=target.device), target] -= 1
-    return gradient.mul_(upstream[:, None])
+    return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
 
 
 class _Total(torch.autograd.Function):
     """Sum of the losses; the gradients are made in the forward pass, where the scores are at hand."""
 
     @staticmethod
-    def forward(ctx, hidden, items, target, ignore_index):
-        wants_gradient = any(ctx.needs_input_grad[:2])
+    def forward(ctx, hidden, items, target, ignore_index, loss_and_gradient):
         hidden_gradient, items_gradient = torch.empty_like(hidden), torch.zeros_like(items)
         total = hidden.new_zeros((), dtype=torch.promote_types(hidden.dtype, torch.float32))
         for tile in _tiles(hidden, items):
-            log_p = _log_probabilities(hidden[tile], items, ignore_index)
-            counts = (target[tile] != ignore_index).to(log_p.dtype)
-            loss = -log_p.gather(1, target[tile].clamp(min=0)[:, None])[:, 0]
-            total += torch.where(counts > 0, loss, 0).sum()
-            if wants_gradient:
-                gradient = _score_gradient(log_p, target[tile].clamp(min=0), counts).to(hidden.dtype)
+            scores = _scores(hidden[tile], items)
+            total += loss_and_gradient(scores, target[tile], ignore_index).sum()
+            if any(ctx.needs_input_grad[:2]):
+                gradient = scores.to(hidden.dtype)
                 torch.mm(gradient, items, out=hidden_gradient[tile])
                 items_gradient.addmm_(gradient.T, hidden[tile])
         ctx.save_for_backward(hidden_gradient, items_gradient)
@@ -69,32 +73,30 @@ class _Total(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, upstream):
         hidden_gradient, items_gradient = ctx.saved_tensors
-        return upstream * hidden_gradient, upstream * items_gradient, None, None
+        return upstream * hidden_gradient, upstream * items_gradient, None, None, None
 
 
 class _PerToken(torch.autograd.Function):
     """One loss per token; the backward pass scores each tile again rather than keep it."""
 
     @staticmethod
-    def forward(ctx, hidden, items, target, ignore_index):
+    def forward(ctx, hidden, items, target, ignore_index, loss_and_gradient):
         ctx.save_for_backward(hidden, items, target)
-        ctx.ignore_index = ignore_index
-        losses = []
-        for tile in _tiles(hidden, items):
-            log_p = _log_probabilities(hidden[tile], items, ignore_index)
-            loss = -log_p.gather(1, target[tile].clamp(min=0)[:, None])[:, 0]
-            losses.append(torch.where(target[tile] != ignore_index, loss, 0))
+        ctx.options = ignore_index, loss_and_gradient
+        tiles = _tiles(hidden, items)
+        losses = [loss_and_gradient(_scores(hidden[tile], items), target[tile], ignore_index) for tile in tiles]
         return torch.cat(losses).to(hidden.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, upstream):
         hidden, items, target = ctx.saved_tensors
+        ignore_index, loss_and_gradient = ctx.options
         hidden_gradient, items_gradient = torch.empty_like(hidden), torch.zeros_like(items)
         for tile in _tiles(hidden, items):
-            log_p = _log_probabilities(hidden[tile], items, ctx.ignore_index)
-            weight = torch.where(target[tile] != ctx.ignore_index, upstream[tile], 0).to(log_p.dtype)
-            gradient = _score_gradient(log_p, target[tile].clamp(min=0), weight).to(hidden.dtype)
+            scores = _scores(hidden[tile], items)
+            loss_and_gradient(scores, target[tile], ignore_index)
+            gradient = scores.mul_(upstream[tile, None]).to(hidden.dtype)
             torch.mm(gradient, items, out=hidden_gradient[tile])
             items_gradient.addmm_(gradient.T, hidden[tile])
-        return hidden_gradient, items_gradient, None, None
+        return hidden_gradient, items_gradient, None, None, None

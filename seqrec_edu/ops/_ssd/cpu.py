@@ -75,7 +75,7 @@ def _compiled(width):
                 g = h // share
                 H[:] = initial_state[b, h]
                 for t in range(length):
-                    kept = _without_denormals(a[b, t, h])
+                    kept = a[b, t, h]
                     for p in range(width):
                         read[p] = 0
                     for i in range(n):
@@ -97,7 +97,7 @@ def _compiled(width):
                 g = h // share
                 H[:] = initial_state[b, h]
                 for t in range(length):
-                    kept = _without_denormals(a[b, t, h])
+                    kept = a[b, t, h]
                     for i in range(n):
                         write, total = B[b, t, g, i], np.float32(0)
                         for p in range(width):
@@ -120,7 +120,7 @@ def _compiled(width):
                             read[p] += write * H[i, p]
                             total += u[b, t, h, p] * H[i, p]
                         dB[b, t, g, i] += total
-                    kept, change = _without_denormals(a[b, t, h]), np.float64(0)
+                    kept, change = a[b, t, h], np.float64(0)
                     for p in range(width):
                         du[b, t, h, p] = read[p]
                         change += np.float64(dy[b, t, h, p]) * y[b, t, h, p] - np.float64(u[b, t, h, p]) * read[p]
@@ -132,12 +132,3 @@ def _compiled(width):
                 dstate[b, h] = H
 
     return compile_loop(forward), compile_loop(backward)
-
-
-def _without_denormals(decay):
-    """A decay below 1e-18 as zero: what it would leave of a state is nothing, and denormal numbers are slow."""
-    return decay if decay > np.float32(1e-18) else np.float32(0)
-
-
-if numba is not None:
-    _without_denormals = numba.njit(inline="always")(_without_denormals)

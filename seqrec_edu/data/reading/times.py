@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from seqrec_edu.data.check import BadInput, Report, RowChecks
-from seqrec_edu.data.dates import FORMS, parse_dates
+from seqrec_edu.data.reading.dates import FORMS, parse_dates
+from seqrec_edu.data.reading.values import DECIMAL, MISSING
 from seqrec_edu.data.statistics import as_date
-from seqrec_edu.data.values import DECIMAL, MISSING
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 UNITS = (*PER_SECOND, "date")

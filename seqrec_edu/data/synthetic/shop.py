@@ -28,15 +28,14 @@ from functools import cached_property
 
 import numpy as np
 
-from seqrec_edu.data import splitmix
 from seqrec_edu.data.check import BadInput, Report
 from seqrec_edu.data.histories import Histories
-from seqrec_edu.data.shoppers import catalogue
-from seqrec_edu.data.shoppers.belief import beliefs
-from seqrec_edu.data.shoppers.blind import mean_decay, mean_rows
-from seqrec_edu.data.shoppers.clock import DAY, opens_visit, visit_times
-from seqrec_edu.data.shoppers.draw import draw_items, draw_kinds
-from seqrec_edu.data.shoppers.world import BAYES, World
+from seqrec_edu.data.synthetic import catalogue, splitmix
+from seqrec_edu.data.synthetic.belief import beliefs
+from seqrec_edu.data.synthetic.blind import mean_decay, mean_rows
+from seqrec_edu.data.synthetic.clock import DAY, opens_visit, visit_times
+from seqrec_edu.data.synthetic.draw import draw_items, draw_kinds
+from seqrec_edu.data.synthetic.world import BAYES, World
 
 _SIZE = catalogue.STEPS * catalogue.LINES  # items per genre
 _STEP_SALES = np.array([20.0, 4.0, 2.0, 1.0, 1.0]) / 28.0  # people come for the first step; the chain leads on

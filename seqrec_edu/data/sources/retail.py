@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seqrec_edu.data.registry import SourceError
+from seqrec_edu.data.sources.registry import SourceError
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "CustomerID")
 ENGINES = ("fastexcel", "openpyxl")  # the faster one first

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from seqrec_edu.data.folder import INTERACTIONS, ITEMS, replacing
-from seqrec_edu.data.registry import Dataset, SourceError
+from seqrec_edu.data.sources.folder import INTERACTIONS, ITEMS, replacing
+from seqrec_edu.data.sources.registry import Dataset, SourceError
 
 FORMAT = 1  # of the prepared files; raise it when a converter changes what it writes
 
@@ -42,7 +42,7 @@ def convert(known: Dataset, archive: Path, folder: Path) -> dict[str, dict[str, 
 
     Nothing is left behind when it fails. Raises `SourceError` naming the member, line and content that do not fit.
     """
-    from seqrec_edu.data.providers import PROVIDERS, Item
+    from seqrec_edu.data.sources.providers import PROVIDERS, Item
 
     provider = PROVIDERS[known.prepare["kind"]]
     names: dict[str, Item] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqrec_edu.data import splitmix
+from seqrec_edu.data.synthetic import splitmix
 
 DAY = 86_400
 VISIT_GAP = 4 * 3_600  # s; a gap this long or longer means a new visit. Gaps within a visit never come near it.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seqrec_edu.data import cache as cached
 from seqrec_edu.data.check import BadInput, Report, RowChecks
 from seqrec_edu.data.core import k_core, largest_core
 from seqrec_edu.data.histories import PAD_ID, Histories
+from seqrec_edu.data.reading import cache as cached
 
 # Polars takes long to import and a cached dataset does not need it: what imports it is imported inside functions.
 
@@ -81,8 +81,8 @@ def _name_of(path: Path) -> str:
 
 
 def _build(source, report: Report, options: dict, name: str) -> Histories:
-    from seqrec_edu.data import times as clock
-    from seqrec_edu.data import values
+    from seqrec_edu.data.reading import times as clock
+    from seqrec_edu.data.reading import values
 
     table = _table(source, report, options)
     columns = table.columns
@@ -109,7 +109,7 @@ def _build(source, report: Report, options: dict, name: str) -> Histories:
 
 
 def _table(source, report: Report, options: dict):
-    from seqrec_edu.data import columns, formats, table
+    from seqrec_edu.data.reading import columns, formats, table
 
     label = source.name if isinstance(source, Path) else "frame"
     given = {role: options[role] for role in ("user", "item", "time")}

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seqrec_edu.data.registry import SourceError
+from seqrec_edu.data.sources.registry import SourceError
 
 Item = tuple[str, str]
 Row = tuple[str, str, object, int | str, bool]
@@ -175,7 +175,7 @@ def oulad(path: Path, how: dict[str, Any], names: dict[str, Item]) -> Iterator[R
 
 
 def online_retail(path: Path, how: dict[str, Any], names: dict[str, Item]) -> Iterator[Row]:
-    from seqrec_edu.data.retail import rows
+    from seqrec_edu.data.sources.retail import rows
 
     return rows(path, names)
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from seqrec_edu.data.registry import SourceError
+from seqrec_edu.data.sources.registry import SourceError
 
 ORIGIN = "origin.json"
 FIRST_SEEN = "first-seen.json"

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from seqrec_edu.data.check import BadInput
-from seqrec_edu.data.columns import Columns
+from seqrec_edu.data.reading.columns import Columns
 
 Chooser = Callable[[list[str], dict[str, str]], Columns]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqrec_edu.data import splitmix
-from seqrec_edu.data.shoppers.clock import visit_times
+from seqrec_edu.data.synthetic import splitmix
+from seqrec_edu.data.synthetic.clock import visit_times
 
 if TYPE_CHECKING:
-    from seqrec_edu.data.shoppers.shop import Shop
+    from seqrec_edu.data.synthetic.shop import Shop
 
 _SEED, _USERS = 2**63 + 1, 1_000  # a seed far from those that people choose
 _USERS_AT_ONCE = 250

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from seqrec_edu.data.check import BadInput, Report
-from seqrec_edu.data.columns import Columns
-from seqrec_edu.data.table import Table
+from seqrec_edu.data.reading.columns import Columns
+from seqrec_edu.data.reading.table import Table
 
 SEPARATORS = "\t,;|"
 _TYPED = re.compile(r"^([^:]+):(token|token_seq|float|float_seq)$")

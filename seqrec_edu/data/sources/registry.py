@@ -132,7 +132,7 @@ def unknown(name: str, known: list[str]) -> UnknownDataset:
 @functools.cache
 def _registry() -> dict[str, Dataset]:
     raw: dict[str, dict] = {}
-    for source in sorted(resources.files("seqrec_edu.data").joinpath("sources").iterdir(), key=lambda path: path.name):
+    for source in sorted(resources.files("seqrec_edu.data.sources").iterdir(), key=lambda path: path.name):
         if source.name.endswith(".toml"):
             raw.update(tomllib.loads(source.read_text(encoding="utf-8")))
     return {name: _dataset(name, raw) for name in sorted(raw)}

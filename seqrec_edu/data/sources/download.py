@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from seqrec_edu.data.registry import SourceError
+from seqrec_edu.data.sources.registry import SourceError
 
 ATTEMPTS = 3  # per address; each one goes on where the last broke off
 CONNECT_S, READ_S = 10, 60

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqrec_edu.data.shoppers.memory import Decay, Memory
+from seqrec_edu.data.synthetic.memory import Decay, Memory
 
 if TYPE_CHECKING:
-    from seqrec_edu.data.shoppers.shop import Shop
+    from seqrec_edu.data.synthetic.shop import Shop
 
 
 def beliefs(

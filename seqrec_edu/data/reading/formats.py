@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
-from seqrec_edu.data import text
 from seqrec_edu.data.check import BadInput, Report
-from seqrec_edu.data.table import Chooser, Table, frame_table
+from seqrec_edu.data.reading import text
+from seqrec_edu.data.reading.table import Chooser, Table, frame_table
 
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t", ".inter": "\t", ".dat": "::", ".data": "\t"}
 PARQUET_SUFFIXES = {".parquet", ".pq"}

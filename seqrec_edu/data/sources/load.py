@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqrec_edu.data import folder as places
-from seqrec_edu.data.convert import read_items
-from seqrec_edu.data.fetch import Fetched, archive_in, fetch, prepared_in
-from seqrec_edu.data.registry import GENERATED, Dataset, SourceError, datasets, unknown
+from seqrec_edu.data.sources import folder as places
+from seqrec_edu.data.sources.convert import read_items
+from seqrec_edu.data.sources.fetch import Fetched, archive_in, fetch, prepared_in
+from seqrec_edu.data.sources.registry import GENERATED, Dataset, SourceError, datasets, unknown
 
 if TYPE_CHECKING:
     from seqrec_edu.data.histories import Histories
@@ -62,14 +62,14 @@ def load(
     """
     known = datasets()
     if name == GENERATED:
-        from seqrec_edu.data.shoppers import shoppers
+        from seqrec_edu.data.synthetic import shoppers
 
         return shoppers(**options)
     if name in known:
         return _registered(fetch(name, mirror=mirror, accept_licence=accept_licence), core, options)
     if isinstance(name, str) and (entry := added().get(name)):
         return _added(name, entry, core, options)
-    from seqrec_edu.data.read import read
+    from seqrec_edu.data.reading.read import read
 
     if Path(name).exists() or not isinstance(name, str) or _looks_like_path(name):
         return read(name, core=core, **options)
@@ -81,7 +81,7 @@ def _looks_like_path(name: str) -> bool:
 
 
 def _registered(here: Fetched, core: int, options: dict[str, Any]) -> Histories:
-    from seqrec_edu.data.read import read
+    from seqrec_edu.data.reading.read import read
 
     name = here.dataset.name
     columns = {"user": "user_id", "item": "item_id", "time": "timestamp"}
@@ -161,7 +161,7 @@ def add(
     Returns:
         The histories, with their report.
     """
-    from seqrec_edu.data.read import read
+    from seqrec_edu.data.reading.read import read
 
     _check_name(name, again)
     source = Path(source)
@@ -190,7 +190,7 @@ def _check_name(name: str, again: bool) -> None:
 
 
 def _added(name: str, entry: dict[str, Any], core: int, options: dict[str, Any]) -> Histories:
-    from seqrec_edu.data.read import read
+    from seqrec_edu.data.reading.read import read
 
     home = places.data_folder() / name
     path = home / entry["file"]

@@ -12,8 +12,8 @@ from dataclasses import fields
 
 from seqrec_edu.data.check import BadInput
 from seqrec_edu.data.histories import Histories
-from seqrec_edu.data.shoppers.shop import Shop
-from seqrec_edu.data.shoppers.world import Ceiling, World
+from seqrec_edu.data.synthetic.shop import Shop
+from seqrec_edu.data.synthetic.world import Ceiling, World
 
 __all__ = ["Ceiling", "Shop", "World", "shoppers", "shoppers_world"]
 

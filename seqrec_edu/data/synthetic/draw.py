@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqrec_edu.data import splitmix
-from seqrec_edu.data.shoppers.clock import opens_visit
-from seqrec_edu.data.shoppers.memory import Memory
+from seqrec_edu.data.synthetic import splitmix
+from seqrec_edu.data.synthetic.clock import opens_visit
+from seqrec_edu.data.synthetic.memory import Memory
 
 if TYPE_CHECKING:
-    from seqrec_edu.data.shoppers.shop import Shop
+    from seqrec_edu.data.synthetic.shop import Shop
 
 CHAIN, RESUME, AGAIN, NOISE, TASTE = range(5)
 _DRAWS = 3  # counters used per event: source, place, item

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from seqrec_edu.data import folder as places
-from seqrec_edu.data.convert import FORMAT, convert
-from seqrec_edu.data.download import Progress, download
-from seqrec_edu.data.registry import Dataset, SourceError, dataset
+from seqrec_edu.data.sources import folder as places
+from seqrec_edu.data.sources.convert import FORMAT, convert
+from seqrec_edu.data.sources.download import Progress, download
+from seqrec_edu.data.sources.registry import Dataset, SourceError, dataset
 
 Confirm = Callable[[Dataset], bool]
 

@@ -1,5 +1,4 @@
-"""What the compiled CPU loops share: numba if it is there, one thread setting with torch, and an exp that
-vectorises."""
+"""What the compiled CPU loops share: numba if it is there, torch's number of threads, an exp that vectorises."""
 
 import contextlib
 
@@ -42,8 +41,8 @@ def threads_of_torch():
         yield
     finally:
         numba.set_num_threads(before)
-        # When numba starts its OpenMP threads it raises the number for everybody, torch included. Left so, a process that
-        # asked for one thread spins on two, which is many times slower where the other core is busy.
+        # When numba starts its OpenMP threads it raises the number for everybody, torch included. Left so, a process
+        # that asked for one thread spins on two, which is many times slower where the other core is busy.
         if torch.get_num_threads() != wanted:
             torch.set_num_threads(wanted)
 

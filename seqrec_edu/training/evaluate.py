@@ -187,7 +187,7 @@ def _ranks(
     # Neighbours in this order have nearly the same length, so padding costs next to nothing. By whole length, because
     # it sorts both the windows and the longer lists of seen items.
     order = np.argsort(chosen.stop - chosen.first, kind="stable")
-    with _inference(model):
+    with inference(model):
         for begin in range(0, len(order), batch_size):
             rows = order[begin : begin + batch_size]
             # The target stays out of the batch: a model must not be able to read the answer.
@@ -228,7 +228,7 @@ def _finite(tensor: Tensor, what: str) -> None:
 
 
 @contextmanager
-def _inference(model: Any) -> Iterator[None]:
+def inference(model: Any) -> Iterator[None]:
     """No gradients and eval mode; every submodule gets its own mode back, which `model.train()` would not do."""
     modes = [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
     try:

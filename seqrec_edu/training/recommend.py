@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from seqrec_edu.data.batches import Batch
-from seqrec_edu.training.evaluate import _inference as inference
+from seqrec_edu.training.evaluate import inference
 
 
 def recommend(

@@ -5,6 +5,8 @@ Backward, with s the sum before the activation and ds = dy · silu'(s) (s is com
     dx[t-j] += weight[k-1-j] ds[t]        dweight[k-1-j] = Σ_t ds[t] x[t-j]        dbias = Σ_t ds[t]
 """
 
+import functools
+
 import numpy as np
 import torch
 
@@ -16,19 +18,20 @@ def causal_conv1d(x, weight, bias=None, *, activation=None, initial_state=None):
     before = x.new_zeros(x.shape[0], weight.shape[1] - 1, x.shape[2]) if initial_state is None else initial_state
     padded = torch.cat([before, x], dim=1)
     bias = weight.new_zeros(len(weight)) if bias is None else bias
-    return _Conv.apply(padded, weight.T, bias, activation == "silu"), padded[:, x.shape[1] :]
+    return _Conv.apply(padded, weight, bias, activation == "silu"), padded[:, x.shape[1] :]
 
 
 class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, padded, taps, bias, silu):
+    def forward(ctx, padded, weight, bias, silu):
+        taps = weight.T  # channels last, like the history
         inputs = [tensor.contiguous() for tensor in (padded, taps, bias)]
         ctx.save_for_backward(*inputs)
         ctx.silu = silu
         batch, length, channels = padded.shape
         y = padded.new_empty(batch, length - len(taps) + 1, channels)
         with threads_of_torch():
-            _forward()(*arrays(*inputs), silu, *arrays(y))
+            _compiled()[0](*arrays(*inputs), silu, *arrays(y))
         return y
 
     @staticmethod
@@ -38,8 +41,8 @@ class _Conv(torch.autograd.Function):
         dpadded = torch.zeros_like(padded)
         dtaps, dbias = taps.new_zeros(len(padded), *taps.shape), bias.new_zeros(len(padded), *bias.shape)
         with threads_of_torch():
-            _backward()(*arrays(padded, taps, bias), ctx.silu, *arrays(dy.contiguous(), dpadded, dtaps, dbias))
-        return dpadded, dtaps.sum(0), dbias.sum(0), None
+            _compiled()[1](*arrays(padded, taps, bias), ctx.silu, *arrays(dy.contiguous(), dpadded, dtaps, dbias))
+        return dpadded, dtaps.sum(0).T.contiguous(), dbias.sum(0), None
 
 
 def _forward_loop(x, taps, bias, silu, y):
@@ -90,18 +93,6 @@ if numba is not None:
     _sigmoid = numba.njit(fastmath=True, inline="always")(_sigmoid)
 
 
-def _forward():
-    return _once("forward", _forward_loop)
-
-
-def _backward():
-    return _once("backward", _backward_loop)
-
-
-_compiled = {}
-
-
-def _once(name, loop):
-    if name not in _compiled:
-        _compiled[name] = compile_loop(loop)
-    return _compiled[name]
+@functools.cache
+def _compiled():
+    return compile_loop(_forward_loop), compile_loop(_backward_loop)

@@ -156,8 +156,8 @@ def test_defaults_follow_the_size_of_the_data(split):
         return found["batch_size"], found["epochs"]
 
     assert sized(split) == (16, 50), "small: as many steps as it gets"
-    assert sized(leave_one_out(shoppers())) == (16, 40)
-    assert sized(leave_one_out(shoppers()), objective="prefix") == (256, 28)
+    assert sized(leave_one_out(shoppers())) == (16, 50)
+    assert sized(leave_one_out(shoppers()), objective="prefix") == (256, 50)
     assert plan_run("sasrec", shoppers(users=60), settings={"batch_size": 7}).record.training["batch_size"] == 7
 
 

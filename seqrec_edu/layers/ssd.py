@@ -48,8 +48,8 @@ class SSDLayer(nn.Module):
 
     With ``time_factor`` τ the step becomes ``softplus(dt · τ + b_dt)`` (``placement="step"``, TiM4Rec's released
     code), or the log-decay alone is stretched, ``τ dt A`` (``placement="decay"``, its paper). τ = 1 is Mamba-2.
-    Mamba-2, arXiv 2405.21060, section 7; TiM4Rec, arXiv 2409.16182. ``state`` is (window of the convolution, state "b
-    h p n").
+    ``state`` is (window of the convolution, state "b h p n").
+    Mamba-2, arXiv 2405.21060, section 7; TiM4Rec, arXiv 2409.16182.
     """
 
     def __init__(self, config: SSDConfig):

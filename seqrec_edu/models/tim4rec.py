@@ -39,7 +39,7 @@ class TiM4Rec(Recommender):
 
     * ``"step"``: ``softplus(dt · τ + b)``, on what is kept and what is written: where the authors' code has it;
     * ``"decay"``: ``exp(τ dt A)`` with τ ≥ 0, on what is kept only: the formula of the paper, a longer wait never
-    remembers more;
+      remembers more;
     * ``"off"``: no time, the SSD backbone.
 
     Corrected against the released code: gaps in int64 seconds on a log scale, standardised over the training events

@@ -59,7 +59,7 @@ Sets = Annotated[
 Target = Annotated[Objective | None, _option("--objective", help="What is predicted. Default: every-position.")]
 Length = Annotated[int | None, _option("--history-length", help="Events a model sees at most. Default: 200.")]
 Epochs = Annotated[int | None, _option("--epochs", help="Passes over the data at most. Default: by their size.")]
-BatchSize = Annotated[int | None, _option("--batch-size", help="Histories per step. Default: by the size of the data.")]
+BatchSize = Annotated[int | None, _option("--batch-size", help="Targets per step. Default: by the size of the data.")]
 Rate = Annotated[float | None, _option("--learning-rate", help="The highest one. Default: 0.002.")]
 Dropout = Annotated[float | None, _option("--dropout", help="Default: that of the model, 0.2.")]
 Patience = Annotated[int | None, _option("--patience", help="Epochs to wait for a better one. Default: 10.")]
@@ -201,7 +201,7 @@ def _described(plan: Plan) -> list[str]:
     ]
     if "epochs" in record.training:
         lines.append(
-            "{objective}, histories of {history_length} events, batch {batch_size}, epochs {epochs}, "
+            "{objective}, histories of {history_length} events, {batch_size} targets a step, epochs {epochs}, "
             "learning rate {learning_rate:g}, dropout {dropout:g}, seed {seed}".format(
                 **{"dropout": 0.0, **record.model, **record.training}
             )

@@ -160,25 +160,39 @@ def windows(split: Split, length: int, seed: int | None = None) -> tuple[np.ndar
 
 
 def bucketed(
-    lengths: np.ndarray, batch_size: int, generator: np.random.Generator | None = None, *, buckets_of: int = 50
+    lengths: np.ndarray,
+    batch_size: int,
+    generator: np.random.Generator | None = None,
+    *,
+    weights: np.ndarray | None = None,
+    buckets_of: int = 50,
 ) -> list[np.ndarray]:
     """Batches of similar length, so that little is padded: each index once, the same for the same generator state.
 
-    Shuffles, sorts by length inside groups of `buckets_of` batches, cuts into batches, shuffles their order. Without
-    a generator nothing is shuffled. Only one batch may be short.
+    Shuffles, sorts by length inside groups of about `buckets_of` batches, cuts into batches of equal weight, shuffles
+    their order. Without a generator nothing is shuffled.
 
     Args:
         lengths: int "n", cost of each sample.
+        batch_size: summed weight of a batch; it misses this by less than its heaviest sample, only one by more.
+        weights: int "n", at least 1; None counts samples.
     Returns:
-        int64 index arrays of at most `batch_size` entries.
+        int64 index arrays, none of them empty.
     """
     if batch_size < 1 or buckets_of < 1:
         raise BadInput(f"batch_size and buckets_of must be at least 1, got {batch_size} and {buckets_of}")
     lengths = np.asarray(lengths)
+    weights = np.ones(lengths.size, np.int64) if weights is None else np.asarray(weights)
     order = np.arange(lengths.size) if generator is None else generator.permutation(lengths.size)
-    group = np.arange(lengths.size) // (batch_size * buckets_of)
+    group = _before(weights[order]) // (batch_size * buckets_of)
     order = order[np.lexsort((lengths[order], group))]
-    batches = [order[at : at + batch_size] for at in range(0, order.size, batch_size)]
+    batch = _before(weights[order]) // batch_size
+    batches = np.split(order, np.flatnonzero(np.diff(batch)) + 1) if order.size else []
     if generator is not None:
         batches = [batches[i] for i in generator.permutation(len(batches))]
     return batches
+
+
+def _before(weights: np.ndarray) -> np.ndarray:
+    """Sum of all weights in front of each."""
+    return np.cumsum(weights) - weights

@@ -152,7 +152,7 @@ class _Run:
         share = 1.0 if len(mine) else 0.0
         mine = mine if len(mine) else rows[:1]  # fewer samples than processes: the idle repeat one and weigh it with 0
         batch = self.samples.gather(self.store, start[mine], stop[mine])
-        targets = self.samples.targets(start[rows], stop[rows])
+        targets = int(self.samples.targets(start[rows], stop[rows]).sum())
         # DDP averages over processes; each contributes its sum over the targets of the whole batch.
         loss = self.objective(batch) * (share * world / targets)
         mean = float(self.fabric.all_reduce(loss.detach(), reduce_op="mean")) if world > 1 else float(loss.detach())
@@ -172,7 +172,8 @@ class _Run:
     def _batches(self, epoch: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
         start, stop = self.samples.epoch(epoch)
         shuffle = np.random.default_rng([self.settings.seed, epoch])
-        return start, stop, bucketed(stop - start, self.settings.batch_size, shuffle)
+        weights = self.samples.targets(start, stop)
+        return start, stop, bucketed(stop - start, self.settings.batch_size, shuffle, weights=weights)
 
     def _learning_rate(self, epochs: float) -> float:
         s = self.settings

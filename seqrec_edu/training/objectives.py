@@ -59,9 +59,9 @@ class Samples:
             return store.gather(start, stop, target=stop)
         return store.gather(start, stop, target="next")
 
-    def targets(self, start: np.ndarray, stop: np.ndarray) -> int:
-        """How many targets the samples hold together, known without looking at them."""
-        return len(start) if self.settings.objective == "prefix" else int((stop - start - 1).sum())
+    def targets(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """How many targets each sample holds, known without looking at it."""
+        return np.ones_like(start) if self.settings.objective == "prefix" else stop - start - 1
 
 
 class NextItemLoss(nn.Module):

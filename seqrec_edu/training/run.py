@@ -20,7 +20,6 @@ from typing import Any
 
 import torch
 
-from seqrec_edu.data.batches import prefix_targets, windows
 from seqrec_edu.data.histories import Histories
 from seqrec_edu.data.sources.load import load
 from seqrec_edu.data.split import Split, global_time, leave_one_out
@@ -31,7 +30,7 @@ from seqrec_edu.training.checkpoint import MODEL_FILE, STATE_FILE, load_model
 from seqrec_edu.training.engine import pick_device
 from seqrec_edu.training.evaluate import Evaluation, evaluate
 from seqrec_edu.training.fit import FitResult, fit
-from seqrec_edu.training.objectives import check_objective
+from seqrec_edu.training.objectives import Samples, check_objective
 from seqrec_edu.training.receipts import Receipt, make_receipt
 from seqrec_edu.training.record import RECORD_FILE, Record, RunError
 from seqrec_edu.training.settings import FitSettings
@@ -155,22 +154,17 @@ def _settled(model: str, split: Split, settings: dict, model_settings: dict) -> 
 
 
 def default_settings(split: Split, settings: FitSettings) -> dict[str, int]:
-    """batch_size and epochs that suit the size of the data: about 4,000 events a step, and 10,000 steps in all.
+    """batch_size and epochs that suit the size of the data: at most 1,024 targets a step, and 40,000 steps in all.
 
-    Small data get smaller batches, so that an epoch still has a hundred steps. Prefixes yield one target each, so
-    a step takes as many as a laptop holds in memory. On ML-1M with 200 events: 32 windows and 35 epochs, or 256
+    Small data get smaller batches, so that an epoch still has a hundred steps. A prefix costs its whole history for one
+    target, so of these a step takes at most 256. On ML-1M with 200 events: 1,024 targets and 42 epochs, or 256
     prefixes and 10 epochs.
     """
-    if settings.objective == "prefix":
-        start, stop, _ = prefix_targets(split, "train", settings.history_length)
-        at_once = 2**15
-    else:
-        start, stop = windows(split, settings.history_length)
-        at_once = 2**12
-    samples = max(len(start), 1)
-    wanted = min(at_once * samples / max(int((stop - start).sum()), 1), samples / 100)
-    batch_size = min(max(2 ** int(math.log2(max(wanted, 1))), 16), 512)
-    return {"batch_size": batch_size, "epochs": min(max(round(10_000 * batch_size / samples), 10), 50)}
+    samples = Samples(split, settings)
+    targets = int(samples.targets(*samples.epoch(0)).sum())
+    most = 256 if settings.objective == "prefix" else 1024
+    batch_size = min(max(2 ** int(math.log2(max(targets / 100, 1))), 64), most)
+    return {"batch_size": batch_size, "epochs": min(max(round(40_000 * batch_size / targets), 10), 50)}
 
 
 def carry_out(

@@ -11,7 +11,9 @@ class FitSettings:
     objective        "every-position": each event predicts the next one, causal models only;
                      "prefix": one target per history
     history_length   events a model sees at most
-    batch_size       histories (windows or prefixes) per step, over all processes together
+    batch_size       targets per step, over all processes together. A prefix holds one, a window of l events l - 1.
+                     Equal batches let every target weigh alike: of windows of unequal length, a batch of a fixed
+                     number would give the targets in short histories many times the weight of those in long ones.
     learning_rate    peak, in AdamW; reached after ``warmup`` epochs, then held or lowered along a cosine to zero
     weight_decay     on matrices only: not on embeddings, biases, norms and state-space parameters
     clip             largest gradient norm
@@ -24,7 +26,7 @@ class FitSettings:
     objective: str = "every-position"
     history_length: int = 200
     epochs: int = 50
-    batch_size: int = 64
+    batch_size: int = 1024
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup: float = 1.0

@@ -54,9 +54,8 @@ def trained(tmp_path_factory):
 def test_train_says_what_it_does_and_leaves_a_receipt(trained):
     folder, text = trained
     assert "sasrec on shoppers: 60 users, 240 items, 1,424 events; leave-one-out split" in text
-    assert (
-        "every-position, histories of 30 events, batch 16, epochs 1, learning rate 0.002, dropout 0.2, seed 0" in text
-    )
+    settings = "64 targets a step, epochs 1, learning rate 0.002, dropout 0.2, seed 0"
+    assert f"every-position, histories of 30 events, {settings}" in text
     assert "epoch   1  loss 5." in text and "best epoch 1 of 1; trained in" in text
     assert f"receipt: {folder / 'receipt.json'}" in text
     receipt = Receipt.read(folder / "receipt.json")

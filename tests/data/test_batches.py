@@ -150,6 +150,16 @@ def test_buckets(lengths, size, buckets_of, shuffled):
     assert all((a == b).all() for a, b in zip(batches, draw(), strict=True))
 
 
+@QUICK
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=60), st.integers(1, 50), st.booleans())
+def test_batches_of_equal_weight(weights, size, shuffled):
+    weights = np.array(weights)
+    batches = bucketed(weights, size, np.random.default_rng(7) if shuffled else None, weights=weights, buckets_of=2)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(weights))) and all(map(len, batches))
+    filled = np.array([weights[batch].sum() for batch in batches])
+    assert (filled < size + weights.max()).all() and (filled <= size - weights.max()).sum() <= 1
+
+
 def test_buckets_save_padding():
     lengths = np.random.default_rng(0).integers(1, 200, 5000)
     padded = sum(lengths[batch].max() * len(batch) for batch in bucketed(lengths, 50, np.random.default_rng(1)))

@@ -29,7 +29,7 @@ def quick():
     """Settings for a few steps."""
 
     def make(**settings):
-        return FitSettings(**{"epochs": 2, "batch_size": 8, "history_length": 20, **settings})
+        return FitSettings(**{"epochs": 2, "batch_size": 96, "history_length": 20, **settings})
 
     return make
 

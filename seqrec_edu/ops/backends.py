@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 NAMES = ("kernel", "mamba_ssm", "cpu", "vectorised", "reference")
 
-_forced: ContextVar[str | None] = ContextVar("forced backend", default=None)
+_forced: ContextVar[dict[str, str]] = ContextVar("forced backend of each operation", default=MappingProxyType({}))
 _operations: dict[str, "Operation"] = {}
 
 
@@ -24,26 +25,39 @@ class BackendError(ValueError):
 
 @dataclass(frozen=True)
 class Rung:
-    """One version of an operation. ``refuses(x)`` gives the reason it cannot run on a tensor like ``x``, or None."""
+    """One version of an operation.
+
+    ``refuses(x)`` gives the reason it cannot run on a tensor like ``x``, or None. ``held_back`` is the reason why it
+    runs only where it is named.
+    """
 
     name: str
     run: Callable
     refuses: Callable[[Tensor], str | None] = lambda x: None
+    held_back: str | None = None
+
+    def waits(self, x: Tensor) -> str | None:
+        """Why it is not chosen by itself for a tensor like ``x``, or None."""
+        return self.refuses(x) or self.held_back
 
 
 class Operation:
-    """The rungs of one operation, fastest first; ``pick`` chooses among them."""
+    """The rungs of one operation, fastest first; ``pick`` chooses among them.
 
-    def __init__(self, name: str, *rungs: Rung):
+    ``matrix`` computes the matrix that the operation mixes a history with, if it mixes one.
+    """
+
+    def __init__(self, name: str, *rungs: Rung, matrix: Callable | None = None):
         self.name = name
         self.rungs = {rung.name: rung for rung in rungs}
+        self.matrix = matrix
         _operations[name] = self
 
     def pick(self, x: Tensor, backend: str | None) -> Callable:
         """The function to run: the named backend, else the one forced by ``use``, else the first that can."""
-        wanted = backend or _forced.get()
+        wanted = backend or _forced.get().get(self.name)
         if wanted is None:
-            return next(rung.run for rung in self.rungs.values() if rung.refuses(x) is None)
+            return next(rung.run for rung in self.rungs.values() if rung.waits(x) is None)
         if wanted not in NAMES:
             raise BackendError(f"{self.name}: no backend is called '{wanted}'; there are {', '.join(NAMES)}")
         if wanted not in self.rungs:
@@ -57,7 +71,7 @@ class Operation:
         """For each rung, ``"runs"``, ``"could run"`` or the reason it cannot, for a tensor like ``x``."""
         chosen, verdicts = None, {}
         for name, rung in self.rungs.items():
-            reason = rung.refuses(x)
+            reason = rung.waits(x)
             if reason is None and chosen is None:
                 chosen, verdicts[name] = name, "runs"
             else:
@@ -66,11 +80,16 @@ class Operation:
 
 
 @contextmanager
-def use(backend: str) -> Iterator[None]:
-    """Force one backend for every operation inside the block: ``with ops.use("reference"): …``."""
+def use(backend: str, *operations: str) -> Iterator[None]:
+    """Force one backend inside the block, for the operations named or for all: ``with ops.use("reference"): …``.
+
+    ``with ops.use("cpu", "ssd", "causal_conv1d"): …`` leaves the others to choose for themselves. Blocks nest.
+    Errors: ``BackendError`` for a backend that does not exist; in the block, from an operation that cannot run it.
+    """
     if backend not in NAMES:
         raise BackendError(f"no backend is called '{backend}'; there are {', '.join(NAMES)}")
-    token = _forced.set(backend)
+    named = [_named(operation).name for operation in operations] or list(_operations)
+    token = _forced.set({**_forced.get(), **dict.fromkeys(named, backend)})
     try:
         yield
     finally:
@@ -79,13 +98,25 @@ def use(backend: str) -> Iterator[None]:
 
 def explain(operation: str, x: Tensor | None = None) -> str:
     """Say in words which version of ``operation`` runs for a tensor like ``x`` and why the others do not."""
-    if operation not in _operations:
-        raise ValueError(f"no operation is called '{operation}'; there are {', '.join(sorted(_operations))}")
     x = torch.empty(1) if x is None else x
-    verdicts = _operations[operation].explain(x)
+    verdicts = _named(operation).explain(x)
     return "\n".join(
         [f"{operation} on {x.device}, {x.dtype}"] + [f"  {name:<11}{why}" for name, why in verdicts.items()]
     )
+
+
+def mixing_matrix(operation: str, *args, **options) -> Tensor:
+    """The matrix M with ``y = M v`` that ``operation`` mixes a history with, exact, per head or channel.
+
+    ``ops.mixing_matrix("ssd", dt, A, B, C, decay_scale=τ)`` is "b h l l". The arguments are those of the operation that
+    decide the mixing, in its order; see ``mixing_matrix`` in its ``reference.py``.
+    Errors: ``ValueError`` where there is no such operation, or it mixes nothing over time.
+    """
+    matrix = _named(operation).matrix
+    if matrix is None:
+        mixing = ", ".join(sorted(name for name, each in _operations.items() if each.matrix))
+        raise ValueError(f"{operation} does not mix a history, so it has no matrix; these do: {mixing}")
+    return matrix(*args, **options)
 
 
 def explain_all(x: Tensor | None = None) -> list[dict[str, str]]:
@@ -102,7 +133,10 @@ def explain_all(x: Tensor | None = None) -> list[dict[str, str]]:
 
 def chosen(x: Tensor) -> dict[str, str]:
     """The backend each operation would run for a tensor like ``x``, honouring ``use``: what a receipt records."""
-    forced = _forced.get()
-    if forced:
-        return {name: forced for name in sorted(_operations)}
-    return {row["operation"]: row["backend"] for row in explain_all(x)}
+    return {row["operation"]: row["backend"] for row in explain_all(x)} | _forced.get()
+
+
+def _named(operation: str) -> Operation:
+    if operation not in _operations:
+        raise ValueError(f"no operation is called '{operation}'; there are {', '.join(sorted(_operations))}")
+    return _operations[operation]

@@ -11,7 +11,8 @@ from typing import Any
 from typer import BadParameter
 
 SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_KINDS = {int: "a whole number", float: "a number"}
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def settings(model: str, sets: Sequence[str], given: Mapping[str, Any], dropout: float | None) -> tuple[dict, dict]:
@@ -42,8 +43,8 @@ def _no_setting(model: str, name: str, known: list[str]) -> str:
 
 def _like(default: Any, name: str, text: str) -> Any:
     try:
-        return type(default)(text)
-    except ValueError:
+        return _TRUTH[text.lower()] if isinstance(default, bool) else type(default)(text)
+    except (KeyError, ValueError):
         raise BadParameter(f"{name} is {_KINDS[type(default)]}, got {text!r}", param_hint="--set") from None
 
 

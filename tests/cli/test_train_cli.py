@@ -102,7 +102,7 @@ def test_every_option_arrives(monkeypatch):
     call(
         "train", "tim4rec", "--data-option", "users=70", "--data-option", "noise=0.2", "--objective", "prefix",
         "--history-length", 40, "--epochs", 3, "--batch-size", 5, "--learning-rate", "1e-4", "--dropout", 0.3,
-        "--patience", 2, "--seed", 7, "--set", "time=decay", "--set", "weight-decay=0.5", "--set", "d_state=8",
+        "--patience", 2, "--seed", 7, "--set", "time=decay", "--set", "weight-decay=0.5", "--set", "hardswish=false", "--set", "d_state=8",
         "--split", "global-time", "--device", "cpu", "--threads", 1, "--quiet",
     )  # fmt: skip
     record = seen["plan"].record
@@ -136,6 +136,7 @@ def test_what_cannot_be_is_said_in_a_line(monkeypatch):
     says("Missing argument 'MODEL'", code=2)
     says("sasrec has no setting n_layer. Did you mean n_layers?", "sasrec", "--set", "n_layer=1", code=2)
     says("n_layers is a whole number, got 'x'", "sasrec", "--set", "n_layers=x", code=2)
+    says("hardswish is true or false, got 'maybe'", "tim4rec", "--set", "hardswish=maybe", code=2)
     says("expected KEY=VALUE, got 'n_layers'", "sasrec", "--set", "n_layers", code=2)
     says("epochs has an option of its own: --epochs", "sasrec", "--set", "epochs=3", code=2)
     says("has no setting clip", "popularity", "--set", "clip=3", code=2)

@@ -18,6 +18,7 @@ AXES: dict[str, str] = {
     "v": "items of the catalogue, row 0 is padding",
     "t": "tokens: positions of all histories laid end to end",
     "u": "users, one ranked target each",
+    "c": "classes of pairs of events, for instance buckets of the time between them",
     "s": "items of one user that are left out of a ranking",
 }
 

@@ -3,9 +3,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqrec_edu import ops
+from seqrec_edu.layers.recurrent import Recurrent
 
 
-class CausalConv(nn.Module):
+class CausalConv(Recurrent):
     """Depthwise causal convolution over the last ``width`` events, one filter per channel: ``ops.causal_conv1d``."""
 
     def __init__(self, channels: int, width: int = 4, activation: str | None = "silu"):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seqrec_edu import ops
 from seqrec_edu.layers.conv import CausalConv
 from seqrec_edu.layers.initialise import step_bias
+from seqrec_edu.layers.recurrent import Recurrent
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class MambaConfig:
         return math.ceil(self.d_model / 16)
 
 
-class MambaLayer(nn.Module):
+class MambaLayer(Recurrent):
     """Mamba-1: a gated, selective state space.
 
     ``u, z = split(W_in x)``;  ``u = silu(conv(u))``;  ``r, B, C = split(W_x u)``;  ``dt = softplus(W_dt r + b_dt)``;

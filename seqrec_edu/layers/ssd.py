@@ -10,11 +10,16 @@ from seqrec_edu import ops
 from seqrec_edu.layers.conv import CausalConv
 from seqrec_edu.layers.initialise import step_bias
 from seqrec_edu.layers.norm import GatedRMSNorm
+from seqrec_edu.layers.recurrent import Recurrent
 
 
 @dataclass(frozen=True)
 class SSDConfig:
-    """Sizes of a Mamba-2 layer: width d, state n, head width p, inner width e = expand·d, chunk of the algorithm."""
+    """Sizes of a Mamba-2 layer: width d, state n, head width p, inner width e = expand·d, chunk of the algorithm.
+
+    ``activation`` ("silu" or "hardswish") follows the convolution, ``norm_eps`` is added to the mean square that the
+    gated norm divides by.
+    """
 
     d_model: int
     d_state: int = 32
@@ -23,6 +28,8 @@ class SSDConfig:
     expand: int = 2
     chunk_size: int = 64
     bias: bool = False
+    activation: str = "silu"
+    norm_eps: float = 1e-5
 
     def __post_init__(self):
         if self.d_inner % self.head_dim:
@@ -40,7 +47,7 @@ class SSDConfig:
         return self.d_inner // self.head_dim
 
 
-class SSDLayer(nn.Module):
+class SSDLayer(Recurrent):
     """Mamba-2: state space duality between a gate and a norm.
 
     ``z, u, dt = split(W_in x)``;  ``x, B, C = split(silu(conv(u)))``;  ``dt = softplus(dt + b_dt)``;
@@ -57,11 +64,11 @@ class SSDLayer(nn.Module):
         e, n, heads = config.d_inner, config.d_state, config.heads
         self.config = config
         self.in_proj = nn.Linear(config.d_model, 2 * e + 2 * n + heads, bias=config.bias)
-        self.conv = CausalConv(e + 2 * n, config.conv_width)
+        self.conv = CausalConv(e + 2 * n, config.conv_width, config.activation)
         self.dt_bias = step_bias(heads)
         self.A_log = nn.Parameter(torch.log(torch.empty(heads).uniform_(1, 16)))
         self.D = nn.Parameter(torch.ones(heads))
-        self.norm = GatedRMSNorm(e)
+        self.norm = GatedRMSNorm(e, config.norm_eps)
         self.out_proj = nn.Linear(e, config.d_model, bias=config.bias)
 
     def forward(

@@ -1,4 +1,7 @@
-"""From timestamps to a factor on the step of a state space."""
+"""From timestamps to a factor on the step of a state space: the corrected reading of TiM4Rec's time branch.
+
+The authors' own reading is in ``time_official``; ``time_aware_ssd`` says what sets the two apart.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +18,14 @@ class LogGap(nn.Module):
 
     Differences are taken in int64 seconds (a float32 Unix time is 64 to 128 s coarse), the first event has gap 0, and
     pads are zeroed after the difference. ``mean`` and ``std`` are those of the training gaps: ``measure`` sets them.
+    ``float32_seconds`` takes the differences in float32 all the same: see ``TimeQuirks``.
     """
 
-    def __init__(self):
+    def __init__(self, float32_seconds: bool = False):
         super().__init__()
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
+        self.float32_seconds = float32_seconds
 
     def measure(self, gaps: Int[Tensor, " events"]) -> None:
         """Take mean and standard deviation from training gaps in seconds. Constant gaps are an error: they say
@@ -37,26 +42,35 @@ class LogGap(nn.Module):
         self, time: Int[Tensor, "b l"], mask: Tensor, last: Int[Tensor, " b"] | None = None
     ) -> Float[Tensor, "b l"]:
         """``last`` is the time of the event before the first one, where a history continues."""
-        before = torch.cat([time[:, :1] if last is None else last[:, None], time[:, :-1]], dim=1)
-        gap = (time - before).clamp(min=0)
+        gap = differences(time, last, self.float32_seconds).clamp(min=0)
         return (torch.log1p(gap.to(self.mean.dtype)) - self.mean) / self.std * mask
+
+
+def differences(time: Int[Tensor, "b l"], last: Int[Tensor, " b"] | None = None, in_float32: bool = False) -> Tensor:
+    """Seconds since the event before, "b l": 0 at the first event, or counted from ``last``. Exact unless
+    ``in_float32``."""
+    before = torch.cat([time[:, :1] if last is None else last[:, None], time[:, :-1]], dim=1)
+    return time.float() - before.float() if in_float32 else time - before
 
 
 class TimeStepMap(nn.Module):
     """One factor τ per event and head from the gap before the event; causal, any length, O(l).
 
     ``s = W2 silu(W1 gap + b1) + b2``;  ``s = conv(silu(conv(s)))`` (both causal, width 4);  ``τ = 1 + s``, or
-    ``τ = softplus(s)`` shifted to 1 at s = 0 where τ must not be negative (``positive``).
+    ``τ = softplus(s)`` shifted to 1 at s = 0 where τ must not be negative (``positive``). ``activation`` is the one
+    between the convolutions.
 
     This is the corrected reading of TiM4Rec's time branch (arXiv 2409.16182): the released code mixes all l positions
     with two l × l matrices, which is O(l²), tied to one length, and sees the future. ``state`` is the two windows.
     """
 
-    def __init__(self, heads: int, hidden: int = 16, conv_width: int = 4, positive: bool = False):
+    def __init__(
+        self, heads: int, hidden: int = 16, conv_width: int = 4, positive: bool = False, activation: str = "silu"
+    ):
         super().__init__()
         self.lift = nn.Linear(1, hidden)
         self.mix = nn.Linear(hidden, heads)
-        self.smooth = CausalConv(heads, conv_width)
+        self.smooth = CausalConv(heads, conv_width, activation)
         self.sharpen = CausalConv(heads, conv_width, activation=None)
         self.positive = positive
 

@@ -1,14 +1,17 @@
 """What a Triton kernel costs on a Hopper GPU, read off its machine code: no GPU is needed for that.
 
 The compiler runs in a process of its own, because the tests have Triton in its interpreter and one process cannot have
-both. ptxas, cuobjdump and nvdisasm come with Triton.
+both. It is started once for all tests, since importing torch takes longer than compiling. ptxas and nvdisasm come with
+Triton.
 """
 
+import atexit
 import json
 import os
 import re
 import subprocess
 import sys
+import traceback
 from collections import Counter
 from functools import cache
 from importlib.util import find_spec
@@ -21,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def resources(module: str, kernel: str, signature: dict[str, str], constants: dict, warps: int = 4) -> dict:
-    """Compile ``kernel`` of ``module`` for sm_90 and count: ``registers`` and ``instructions`` per thread, ``bytes``.
+    """Compile ``kernel`` of ``module`` for sm_90 and count what a thread of it needs.
 
     ``signature`` gives the type of each argument: ``"*fp32"``, ``"*bf16"``, ``"i32"``, ``"fp32"``; all pointers and an
     ``"i32:16"`` are taken to be multiples of 16, as Triton finds them at most launches. ``constants`` gives the values
@@ -57,12 +60,34 @@ def _tool(name: str) -> Path:
 
 @cache
 def _resources(request: str) -> dict:
-    quiet = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        [sys.executable, __file__], input=request, env=quiet, cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, f"does not compile for sm_90:\n{done.stderr[-4000:]}"
-    return json.loads(done.stdout.splitlines()[-1])
+    process = _compiler()
+    process.stdin.write(request + "\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    assert answer, f"the process that compiles ended with {process.wait()}"
+    found = json.loads(answer)
+    assert "error" not in found, f"does not compile for sm_90:\n{found['error'][-4000:]}"
+    return found
+
+
+@cache
+def _compiler() -> subprocess.Popen:
+    """A process that answers each line on its input, the arguments of `resources`, with one line."""
+    plain = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, __file__], env=plain, cwd=ROOT, **pipes)
+    atexit.register(process.kill)
+    return process
+
+
+def _serve() -> None:
+    answers, sys.stdout = sys.stdout, sys.stderr  # whatever the compiler prints is no answer
+    for request in sys.stdin:
+        try:
+            found = _compile(*json.loads(request))
+        except Exception:
+            found = {"error": traceback.format_exc()}
+        print(json.dumps(found), file=answers, flush=True)
 
 
 def _compile(module: str, kernel: str, signature: dict, constants: dict, warps: int) -> dict:
@@ -129,4 +154,4 @@ def _counts(opcodes: list[str]) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_compile(*json.load(sys.stdin))))
+    _serve()

@@ -1,16 +1,40 @@
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqrec_edu.ops import compiled
+from seqrec_edu.ops import compiled, gpu
 from seqrec_edu.ops._ssd import cpu, reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
 from seqrec_edu.ops.checks import ShapeError, axis_sizes, same_kind
 
+
+def _with_skip(run):
+    """A version that stops before the skip, completed by it; the loops and kernels add D x while they hold x."""
+
+    def complete(x, dt, A, B, C, D, decay_scale, initial_state, *, chunk_size):
+        y, state = run(x, dt, A, B, C, decay_scale, initial_state, chunk_size=chunk_size)
+        return (y if D is None else y + D[:, None] * x), state
+
+    return complete
+
+
+def _rival_refuses(x):
+    return gpu.refuses_mamba_ssm(x) or ("mamba-ssm sums in float32 at best" if x.dtype == torch.float64 else None)
+
+
 OPERATION = Operation(
     "ssd",
+    Rung("kernel", gpu.later("seqrec_edu.ops._ssd.kernel", "ssd"), gpu.refuses, gpu.HELD_BACK),
+    Rung(
+        "mamba_ssm",
+        gpu.later("seqrec_edu.ops._ssd.mamba_ssm", "ssd"),
+        _rival_refuses,
+        "a rival to compare with: name it to run it",
+    ),
     Rung("cpu", lambda *args, chunk_size: cpu.ssd(*args), compiled.refuses),
-    Rung("vectorised", vectorised.ssd),
-    Rung("reference", lambda *args, chunk_size: reference.ssd(*args)),
+    Rung("vectorised", _with_skip(vectorised.ssd)),
+    Rung("reference", _with_skip(lambda *args, chunk_size: reference.ssd(*args))),
+    matrix=reference.mixing_matrix,
 )
 
 
@@ -47,7 +71,5 @@ def ssd(
         raise ShapeError(f"ssd: {sizes['h']} heads (axis h of x) cannot share {sizes['g']} groups (axis g of B) evenly")
     if chunk_size < 1:
         raise ValueError(f"ssd: chunk_size must be at least 1, got {chunk_size}")
-    y, state = OPERATION.pick(x, backend)(x, dt, A, B, C, decay_scale, initial_state, chunk_size=chunk_size)
-    if D is not None:
-        y = y + D[:, None] * x
+    y, state = OPERATION.pick(x, backend)(x, dt, A, B, C, D, decay_scale, initial_state, chunk_size=chunk_size)
     return (y, state) if return_state else y

@@ -19,6 +19,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seqrec_edu.ops._target_rank.reference import rank_in
+
 CUTOFFS = (5, 10, 20, 50)
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -35,22 +37,14 @@ def expected_rank(
 
     Column 0 is padding and never ranks. `exclude` holds item ids that must not rank, row by row, padded with 0;
     repeats count once, and the target itself is never excluded. Cost: O(u · v) time and u · v bytes.
-    This is the readable form; `ops.target_rank` gives the same ranks without a users × items matrix.
+    The rule stands in `ops/_target_rank/reference.py`; `ops.target_rank` gives the same ranks without a users × items
+    matrix.
 
-    Returns float64. Raises ValueError for shapes that do not fit, ids outside the catalogue, and NaN scores:
-    NaN is neither above nor below anything, so it would rank first.
+    Returns float64. Raises ValueError for shapes that do not fit, ids outside the catalogue, and NaN scores, which can
+    be neither above nor below anything.
     """
     _check_scores(scores, target, exclude)
-    ranked = torch.ones_like(scores, dtype=torch.bool)
-    ranked[:, 0] = False
-    if exclude is not None:
-        ranked.scatter_(1, exclude, False)
-    column = target.unsqueeze(1)
-    ranked.scatter_(1, column, False)  # the target does not compete with itself
-    own = scores.gather(1, column)
-    above = ((scores > own) & ranked).sum(1, dtype=torch.int32)
-    level = ((scores == own) & ranked).sum(1, dtype=torch.int32)
-    return 1.0 + above.double() + 0.5 * level.double()
+    return rank_in(scores, target, exclude).double()
 
 
 def per_target(ranks: Float[Tensor, " u"], cutoffs: Sequence[int] = CUTOFFS) -> dict[str, Float[Tensor, " u"]]:

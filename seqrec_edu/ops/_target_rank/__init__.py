@@ -1,12 +1,25 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqrec_edu.ops._target_rank import reference, vectorised
+from seqrec_edu.ops import compiled, gpu
+from seqrec_edu.ops._target_rank import cpu, reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
 from seqrec_edu.ops.checks import axis_sizes, same_kind
 
+WIDEST = 256  # rows of hidden and items that a program of the kernel holds on chip
+
+
+def _kernel_refuses(x):
+    too_wide = x.dim() > 0 and x.shape[-1] > WIDEST
+    return gpu.refuses(x) or (f"it holds rows of up to {WIDEST}, axis d is {x.shape[-1]}" if too_wide else None)
+
+
 OPERATION = Operation(
-    "target_rank", Rung("vectorised", vectorised.target_rank), Rung("reference", reference.target_rank)
+    "target_rank",
+    Rung("kernel", gpu.later("seqrec_edu.ops._target_rank.kernel", "target_rank"), _kernel_refuses, gpu.HELD_BACK),
+    Rung("cpu", cpu.target_rank, compiled.refuses),
+    Rung("vectorised", vectorised.target_rank),
+    Rung("reference", reference.target_rank),
 )
 
 
@@ -24,7 +37,9 @@ def target_rank(
     v-1.
 
     Row 0 of ``items`` is padding and never ranks. ``exclude`` holds item numbers left out per user (padded with 0), for
-    example what was seen; the target itself is never left out. Always float32 or better. Cost 2·u·v·d operations.
+    example what was seen; repeats count once, and the target itself is never left out. Scores are float32 or better,
+    the rank is float32. Cost 2·u·v·d operations; memory one tile of scores.
+    A target whose own score is NaN has rank NaN. Another item whose score is NaN does not rank.
     Errors: ``ShapeError``; ``ValueError`` on a target or excluded item outside 1 … v-1.
     """
     sizes = axis_sizes(
@@ -35,4 +50,5 @@ def target_rank(
         raise ValueError(f"target_rank: a target must be an item number from 1 to {sizes['v'] - 1}")
     if exclude is not None and exclude.numel() and (int(exclude.min()) < 0 or int(exclude.max()) >= sizes["v"]):
         raise ValueError(f"target_rank: excluded item numbers run from 0 (none) to {sizes['v'] - 1}")
-    return OPERATION.pick(hidden, backend)(hidden, items, target, exclude)
+    exclude = None if exclude is None else exclude.long()
+    return OPERATION.pick(hidden, backend)(hidden, items, target.long(), exclude)

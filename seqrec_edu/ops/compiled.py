@@ -65,5 +65,12 @@ def exp_of_negative(x):
     return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
+def sigmoid(x):
+    """1 / (1 + exp(-x)), from an exponential that cannot overflow."""
+    small = exp_of_negative(-abs(x))
+    return (np.float32(1) if x >= 0 else small) / (np.float32(1) + small)
+
+
 if numba is not None:
     exp_of_negative = numba.njit(fastmath=True, inline="always")(exp_of_negative)
+    sigmoid = numba.njit(fastmath=True, inline="always")(sigmoid)

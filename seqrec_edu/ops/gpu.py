@@ -53,3 +53,10 @@ def later(module: str, function: str) -> Callable:
         return getattr(importlib.import_module(module), function)(*args, **options)
 
     return run
+
+
+def in_rows(tensor: Tensor | None) -> Tensor | None:
+    """As it is if its events follow each other at one distance, through all histories; else a copy that does."""
+    if tensor is None or (tensor.stride(2) == 1 and tensor.stride(0) == tensor.shape[1] * tensor.stride(1)):
+        return tensor
+    return tensor.contiguous()

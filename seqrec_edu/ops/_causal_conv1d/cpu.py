@@ -10,7 +10,7 @@ import functools
 import numpy as np
 import torch
 
-from seqrec_edu.ops.compiled import arrays, compile_loop, exp_of_negative, numba, threads_of_torch
+from seqrec_edu.ops.compiled import arrays, compile_loop, numba, sigmoid, threads_of_torch
 
 
 def causal_conv1d(x, weight, bias=None, *, activation=None, initial_state=None):
@@ -56,7 +56,7 @@ def _forward_loop(x, taps, bias, silu, y):
                     y[b, t, e] += taps[j, e] * x[b, t + j, e]
             if silu:
                 for e in range(channels):
-                    y[b, t, e] *= _sigmoid(y[b, t, e])
+                    y[b, t, e] *= sigmoid(y[b, t, e])
 
 
 def _backward_loop(x, taps, bias, silu, dy, dx, dtaps, dbias):
@@ -71,7 +71,7 @@ def _backward_loop(x, taps, bias, silu, dy, dx, dtaps, dbias):
                     for e in range(channels):
                         ds[e] += taps[j, e] * x[b, t + j, e]
                 for e in range(channels):
-                    gate = _sigmoid(ds[e])
+                    gate = sigmoid(ds[e])
                     ds[e] = dy[b, t, e] * gate * (np.float32(1) + ds[e] * (np.float32(1) - gate))
             else:
                 for e in range(channels):
@@ -82,15 +82,6 @@ def _backward_loop(x, taps, bias, silu, dy, dx, dtaps, dbias):
                     dtaps[b, j, e] += ds[e] * x[b, t + j, e]
             for e in range(channels):
                 dbias[b, e] += ds[e]
-
-
-def _sigmoid(s):
-    small = exp_of_negative(-abs(s))
-    return (np.float32(1) if s >= 0 else small) / (np.float32(1) + small)
-
-
-if numba is not None:
-    _sigmoid = numba.njit(fastmath=True, inline="always")(_sigmoid)
 
 
 @functools.cache

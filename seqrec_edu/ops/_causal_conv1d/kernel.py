@@ -7,7 +7,8 @@ read find them in the cache, and nothing waits for anything else.
 Backward, a program walks STEPS events at a time through a segment of one history, the last k-1 inputs and gradients in
 registers. With s the sum before the activation (computed again, not kept) and ds its gradient:
 
-    ds[t] = dy[t] silu'(s[t])    dx[t] = Σ_j weight[k-1-j] ds[t+j]    dweight[k-1-j] = Σ_t ds[t] x[t-j]    dbias = Σ_t ds[t]
+    ds[t] = dy[t] silu'(s[t])                dx[t] = Σ_j weight[k-1-j] ds[t+j]
+    dweight[k-1-j] = Σ_t ds[t] x[t-j]        dbias = Σ_t ds[t]
 
 dx needs k-1 gradients behind the segment, so the walk goes on for as many events. dweight and dbias leave as one share
 per program, added afterwards in a fixed order: the same input gives the same bits.
@@ -16,6 +17,8 @@ per program, added afterwards in a fixed order: the same input gives the same bi
 import torch
 import triton
 import triton.language as tl
+
+from seqrec_edu.ops.gpu import in_rows
 
 SEGMENT, STEPS = 64, 4  # events of one backward program; of these read at once
 
@@ -65,19 +68,13 @@ class _Conv(torch.autograd.Function):
         dbias = None if bias is None else x.new_empty(b * segments, e, dtype=precise)
         with torch.cuda.device_of(x):
             backward[(b * segments * tiles,)](
-                x, weight, bias, initial, dy, dx, dweight, dbias, dinitial, l, e, segments, tiles, x.stride(1), dy.stride(1),
+                x, weight, bias, initial, dy, dx, dweight, dbias, dinitial,
+                l, e, segments, tiles, x.stride(1), dy.stride(1),
                 K=k, TILE=tile, SEGMENT=SEGMENT, STEPS=STEPS, SILU=ctx.silu,
                 DOUBLE=x.dtype == torch.float64, num_warps=1,
             )  # fmt: skip
         dweight = dweight.sum(0).T.to(weight.dtype)
         return dx, dweight, None if bias is None else dbias.sum(0).to(bias.dtype), dinitial, None
-
-
-def in_rows(tensor):
-    """As it is if its events follow each other at one distance, through all histories; else a copy that does."""
-    if tensor.stride(2) == 1 and tensor.stride(0) == tensor.shape[1] * tensor.stride(1):
-        return tensor
-    return tensor.contiguous()
 
 
 @triton.jit(do_not_specialize=("length", "times"))

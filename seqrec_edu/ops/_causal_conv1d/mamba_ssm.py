@@ -23,8 +23,8 @@ def causal_conv1d(x, weight, bias=None, *, activation=None, initial_state=None):
         )
     if initial_state is not None and channels % 8:
         raise BackendError(
-            "causal_conv1d: backend 'mamba_ssm' takes an initial_state 'b k-1 e' only where the axis e is a multiple of "
-            f"8, got {channels}; use backend='kernel'"
+            "causal_conv1d: backend 'mamba_ssm' takes an initial_state 'b k-1 e' only where axis e is a multiple of 8, "
+            f"got {channels}; use backend='kernel'"
         )
     last = rearrange(x.contiguous() if channels % 8 == 0 else x, "b l e -> b e l")
     y = causal_conv1d_fn(

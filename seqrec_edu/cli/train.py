@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 # The names that training knows, once more: importing them takes torch, and `--help` must not wait for that.
-Model = StrEnum("Model", ["sasrec", "mamba4rec", "tim4rec", "popularity", "last-item", "most-recent"])
+NEURAL = [
+    *("sasrec", "mamba4rec", "tim4rec", "mlsa4rec", "echomamba4rec"),
+    *("ssd4rec", "gru4rec", "fmlprec", "lightsans", "linrec"),
+]
+Model = StrEnum("Model", [*NEURAL, "popularity", "last-item", "most-recent"])
 Objective = StrEnum("Objective", ["every-position", "prefix"])
 Protocol = StrEnum("Protocol", ["leave-one-out", "global-time"])
 Device = StrEnum("Device", ["auto", "cpu", "cuda"])

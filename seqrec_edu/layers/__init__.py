@@ -8,6 +8,7 @@ from seqrec_edu.layers.feed_forward import FeedForward
 from seqrec_edu.layers.gate import InteractionGate
 from seqrec_edu.layers.glu import GatedLinearUnit
 from seqrec_edu.layers.initialise import initialise, step_bias
+from seqrec_edu.layers.linear_attention import LinearAttention
 from seqrec_edu.layers.low_rank_attention import LowRankAttention, LowRankAttentionConfig
 from seqrec_edu.layers.mamba import MambaConfig, MambaLayer
 from seqrec_edu.layers.norm import GatedRMSNorm
@@ -31,6 +32,7 @@ __all__ = [
     "GatedLinearUnit",
     "GatedRMSNorm",
     "InteractionGate",
+    "LinearAttention",
     "LogGap",
     "LowRankAttention",
     "LowRankAttentionConfig",

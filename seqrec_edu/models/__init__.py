@@ -5,22 +5,48 @@ from typing import Any
 import torch
 
 from seqrec_edu.models.baselines import LastItemTransition, MostRecent, Popularity
+from seqrec_edu.models.echomamba4rec import EchoMamba4Rec, EchoMamba4RecConfig
+from seqrec_edu.models.fmlprec import FMLPRec, FMLPRecConfig
+from seqrec_edu.models.gru4rec import GRU4Rec, GRU4RecConfig
+from seqrec_edu.models.lightsans import LightSANs, LightSANsConfig
+from seqrec_edu.models.linrec import LinRec, LinRecConfig
 from seqrec_edu.models.mamba4rec import Mamba4Rec, Mamba4RecConfig
+from seqrec_edu.models.mlsa4rec import MLSA4Rec, MLSA4RecConfig
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.sasrec import SASRec, SASRecConfig
+from seqrec_edu.models.ssd4rec import SSD4Rec, SSD4RecConfig
 from seqrec_edu.models.tim4rec import TiM4Rec, TiM4RecConfig
 
 MODELS: dict[str, tuple[type[Recommender], type]] = {
     "sasrec": (SASRec, SASRecConfig),
     "mamba4rec": (Mamba4Rec, Mamba4RecConfig),
     "tim4rec": (TiM4Rec, TiM4RecConfig),
+    "mlsa4rec": (MLSA4Rec, MLSA4RecConfig),
+    "echomamba4rec": (EchoMamba4Rec, EchoMamba4RecConfig),
+    "ssd4rec": (SSD4Rec, SSD4RecConfig),
+    "gru4rec": (GRU4Rec, GRU4RecConfig),
+    "fmlprec": (FMLPRec, FMLPRecConfig),
+    "lightsans": (LightSANs, LightSANsConfig),
+    "linrec": (LinRec, LinRecConfig),
 }
 BASELINES = {"popularity": Popularity, "last-item": LastItemTransition, "most-recent": MostRecent}
 
 __all__ = [
     "BASELINES",
     "MODELS",
+    "EchoMamba4Rec",
+    "EchoMamba4RecConfig",
+    "FMLPRec",
+    "FMLPRecConfig",
+    "GRU4Rec",
+    "GRU4RecConfig",
     "LastItemTransition",
+    "LightSANs",
+    "LightSANsConfig",
+    "LinRec",
+    "LinRecConfig",
+    "MLSA4Rec",
+    "MLSA4RecConfig",
     "Mamba4Rec",
     "Mamba4RecConfig",
     "MostRecent",
@@ -28,6 +54,8 @@ __all__ = [
     "Recommender",
     "SASRec",
     "SASRecConfig",
+    "SSD4Rec",
+    "SSD4RecConfig",
     "TiM4Rec",
     "TiM4RecConfig",
     "build",

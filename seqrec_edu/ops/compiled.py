@@ -47,6 +47,11 @@ def threads_of_torch():
             torch.set_num_threads(wanted)
 
 
+def inner_loop(function):
+    """Compile what the loops call. At the top of a module: compiled inside another function it is not kept on disk."""
+    return function if numba is None else numba.njit(fastmath=True, error_model="numpy")(function)
+
+
 def exp_of_negative(x):
     """exp(x) for x ≤ 0 in arithmetic that vectorises: 2^k · 2^f with 2^f from a polynomial on [-½, ½].
 

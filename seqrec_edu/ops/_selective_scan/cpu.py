@@ -18,7 +18,7 @@ import functools
 import numpy as np
 import torch
 
-from seqrec_edu.ops.compiled import arrays, compile_loop, exp_of_negative, numba, sigmoid, threads_of_torch
+from seqrec_edu.ops.compiled import arrays, compile_loop, exp_of_negative, inner_loop, numba, sigmoid, threads_of_torch
 
 
 def selective_scan(x, dt, A, B, C, D=None, z=None, initial_state=None):
@@ -85,23 +85,6 @@ def _compiled(n):
                     for e in range(channels):
                         out[b, t, e] = y[b, t, e] * z[b, t, e] * sigmoid(z[b, t, e])
 
-    def through_skip_and_gate(b, x, D, z, gated, y, dout, dy, dx, dD, dz):
-        """Event by event, all channels at once: what the scan itself is asked for, dy, and the rest."""
-        for t in range(dy.shape[0]):
-            for e in range(dy.shape[1]):
-                dy[t, e] = dout[b, t, e]
-            if gated:
-                for e in range(dy.shape[1]):
-                    half = sigmoid(z[b, t, e])
-                    slope = half * (np.float32(1) + z[b, t, e] * (np.float32(1) - half))
-                    dz[b, t, e] = dy[t, e] * y[b, t, e] * slope
-                    dy[t, e] *= z[b, t, e] * half
-            for e in range(dy.shape[1]):
-                dx[b, t, e] = D[e] * dy[t, e]
-                dD[b, e] += x[b, t, e] * dy[t, e]
-
-    through_skip_and_gate = numba.njit(fastmath=True, error_model="numpy")(through_skip_and_gate)
-
     def backward(x, dt, A, B, C, D, z, initial_state, gated, y, dout, dlast, dx, ddt, dA, dB, dC, dD, dz, dstate):
         batch, length, channels = x.shape
         for b in numba.prange(batch):
@@ -109,7 +92,7 @@ def _compiled(n):
             kept = np.empty((length, n), np.float32)
             g = np.empty(n, np.float32)
             dy = np.empty((length, channels), np.float32)
-            through_skip_and_gate(b, x, D, z, gated, y, dout, dy, dx, dD, dz)
+            _through_skip_and_gate(b, x, D, z, gated, y, dout, dy, dx, dD, dz)
             for e in range(channels):
                 for i in range(n):
                     h[0, i] = initial_state[b, e, i]
@@ -139,3 +122,20 @@ def _compiled(n):
                     dstate[b, e, i] = g[i]
 
     return compile_loop(forward), compile_loop(backward)
+
+
+@inner_loop
+def _through_skip_and_gate(b, x, D, z, gated, y, dout, dy, dx, dD, dz):
+    """Event by event, all channels at once: what the scan itself is asked for, dy, and the rest."""
+    for t in range(dy.shape[0]):
+        for e in range(dy.shape[1]):
+            dy[t, e] = dout[b, t, e]
+        if gated:
+            for e in range(dy.shape[1]):
+                half = sigmoid(z[b, t, e])
+                slope = half * (np.float32(1) + z[b, t, e] * (np.float32(1) - half))
+                dz[b, t, e] = dy[t, e] * y[b, t, e] * slope
+                dy[t, e] *= z[b, t, e] * half
+        for e in range(dy.shape[1]):
+            dx[b, t, e] = D[e] * dy[t, e]
+            dD[b, e] += x[b, t, e] * dy[t, e]

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from seqrec_edu.ops._ssd.reference import log_decay
-from seqrec_edu.ops.compiled import arrays, compile_loop, numba, threads_of_torch
+from seqrec_edu.ops.compiled import arrays, compile_loop, inner_loop, numba, threads_of_torch
 
 
 def ssd(x, dt, A, B, C, D=None, decay_scale=None, initial_state=None):
@@ -93,26 +93,6 @@ def _compiled(width, n):
                         y[b, t, h, p] = read[p]
                 last[b, h] = H
 
-    def again(b, h, x, dt, a, B, initial_state, dy, dC, H, g):
-        """The states once more, for dC."""
-        total = np.empty(n, np.float32)
-        for i in range(n):
-            for p in range(width):
-                H[p, i] = initial_state[b, h, i, p]
-        for t in range(x.shape[1]):
-            kept, step = a[b, t, h], dt[b, t, h]
-            for i in range(n):
-                total[i] = dC[b, t, g, i]
-            for p in range(width):
-                u, weight = step * x[b, t, h, p], dy[b, t, h, p]
-                for i in range(n):
-                    H[p, i] = kept * H[p, i] + u * B[b, t, g, i]
-                    total[i] += weight * H[p, i]
-            for i in range(n):
-                dC[b, t, g, i] = total[i]
-
-    again = numba.njit(fastmath=True, error_model="numpy", inline="always")(again)
-
     def backward(x, dt, a, B, C, D, initial_state, y, last, dy, dlast, dx, ddt, da, dB, dC, dD, dstate):
         batch, length, heads = x.shape[:3]
         share = heads // B.shape[2]
@@ -121,7 +101,7 @@ def _compiled(width, n):
             u, read = np.empty(width, np.float32), np.empty(width, np.float32)
             for h in range(heads):
                 g = h // share
-                again(b, h, x, dt, a, B, initial_state, dy, dC, H, g)
+                _again(b, h, g, x, dt, a, B, initial_state, dy, dC, H)
                 q = np.float64(0)
                 for i in range(n):
                     for p in range(width):
@@ -155,3 +135,24 @@ def _compiled(width, n):
                 dstate[b, h] = G
 
     return compile_loop(forward), compile_loop(backward)
+
+
+@inner_loop
+def _again(b, h, g, x, dt, a, B, initial_state, dy, dC, H):
+    """The states of one head once more, for dC."""
+    width, n = H.shape
+    total = np.empty(n, np.float32)
+    for i in range(n):
+        for p in range(width):
+            H[p, i] = initial_state[b, h, i, p]
+    for t in range(x.shape[1]):
+        kept, step = a[b, t, h], dt[b, t, h]
+        for i in range(n):
+            total[i] = dC[b, t, g, i]
+        for p in range(width):
+            u, weight = step * x[b, t, h, p], dy[b, t, h, p]
+            for i in range(n):
+                H[p, i] = kept * H[p, i] + u * B[b, t, g, i]
+                total[i] += weight * H[p, i]
+        for i in range(n):
+            dC[b, t, g, i] = total[i]

@@ -10,7 +10,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "seqrec_edu"
-FLOORS = ("notation", "data", "ops", "layers", "models", "training", "lens", "figures", "panels", "teaching", "cli")
+FLOORS = (
+    "notation",
+    "data",
+    "ops",
+    "layers",
+    "models",
+    "training",
+    "bench",
+    "lens",
+    "figures",
+    "panels",
+    "teaching",
+    "cli",
+)
 HEAVY = (
     "plotly",
     "ipywidgets",

@@ -125,8 +125,8 @@ def test_what_does_not_exist_is_refused_before_anything_is_written(small, tmp_pa
     ):
         with pytest.raises(ValueError, match=message):
             train_run("sasrec", data, tmp_path / "x", **options)
-    with pytest.raises(ValueError, match="no model is called 'gru4rec'; there are sasrec, "):
-        train_run("gru4rec", data, tmp_path / "x")
+    with pytest.raises(ValueError, match="no model is called 'caser'; there are sasrec, "):
+        train_run("caser", data, tmp_path / "x")
     with pytest.raises(ValueError, match="unknown dial: colour"):
         train_run("sasrec", "shoppers", tmp_path / "x", data_options={"colour": 1})
     assert not (tmp_path / "x").exists()

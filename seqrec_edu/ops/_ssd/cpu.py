@@ -11,7 +11,7 @@ Backward, with G[t] the gradient of the loss to H[t]:
 The gradient of log_a[t] is q[t] = ⟨G[t], a[t] H[t-1]⟩. It needs no stored states: ⟨G[t], H[t]⟩ counted from both
 sides gives
 
-    q[t] = q[t+1] + dy[t]·H[t] C[t] - u[t]·du[t],     q after the last event = ⟨gradient of the last state, last state⟩
+    q[t] = q[t+1] + C[t]·dC[t] - u[t]·du[t],     q after the last event = ⟨gradient of the last state, last state⟩
 
 so two passes suffice: one forward that recomputes H for dC, one backward that carries G. q is summed in float64.
 The forward pass keeps a state as [n, p], so that y is a sum of rows, eight numbers an instruction; where dC is wanted
@@ -47,13 +47,13 @@ class _SSD(torch.autograd.Function):
         forward, _ = _compiled(x.shape[3], B.shape[3])
         with threads_of_torch():
             forward(*arrays(*inputs, y, last))
-        ctx.save_for_backward(*inputs, y, last)
+        ctx.save_for_backward(*inputs, last)
         return y, last.transpose(2, 3)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, dy, dlast):
-        *inputs, y, last = ctx.saved_tensors
+        *inputs, last = ctx.saved_tensors
         x, dt, a, B, C, D, initial_state = inputs
         dx, ddt, da, dstate = (torch.empty_like(tensor) for tensor in (x, dt, a, initial_state))
         dB, dC = torch.zeros_like(B), torch.zeros_like(C)
@@ -61,7 +61,7 @@ class _SSD(torch.autograd.Function):
         dlast = dlast.transpose(2, 3).contiguous()
         _, backward = _compiled(x.shape[3], B.shape[3])
         with threads_of_torch():
-            backward(*arrays(*inputs, y, last, dy.contiguous(), dlast, dx, ddt, da, dB, dC, dD, dstate))
+            backward(*arrays(*inputs, last, dy.contiguous(), dlast, dx, ddt, da, dB, dC, dD, dstate))
         return dx, ddt, da, dB, dC, dD.sum(0), dstate.transpose(2, 3)
 
 
@@ -93,15 +93,16 @@ def _compiled(width, n):
                         y[b, t, h, p] = read[p]
                 last[b, h] = H
 
-    def backward(x, dt, a, B, C, D, initial_state, y, last, dy, dlast, dx, ddt, da, dB, dC, dD, dstate):
+    def backward(x, dt, a, B, C, D, initial_state, last, dy, dlast, dx, ddt, da, dB, dC, dD, dstate):
         batch, length, heads = x.shape[:3]
         share = heads // B.shape[2]
         for b in numba.prange(batch):
             G, H = np.empty((n, width), np.float32), np.empty((width, n), np.float32)
             u, read = np.empty(width, np.float32), np.empty(width, np.float32)
+            asked = np.empty(length, np.float64)
             for h in range(heads):
                 g = h // share
-                _again(b, h, g, x, dt, a, B, initial_state, dy, dC, H)
+                _again(b, h, g, x, dt, a, B, C, initial_state, dy, dC, H, asked)
                 q = np.float64(0)
                 for i in range(n):
                     for p in range(width):
@@ -121,14 +122,13 @@ def _compiled(width, n):
                             total += u[p] * G[i, p]
                             G[i, p] *= kept
                         dB[b, t, g, i] += total
-                    asked, skipped, through = np.float64(0), np.float64(0), np.float64(0)
+                    skipped, through = np.float64(0), np.float64(0)
                     for p in range(width):
                         value, upstream = x[b, t, h, p], dy[b, t, h, p]
                         dx[b, t, h, p] = step * read[p] + skip * upstream
-                        asked += np.float64(upstream) * y[b, t, h, p]
                         skipped += np.float64(upstream) * value
                         through += np.float64(value) * read[p]
-                    q += asked - skip * skipped - step * through
+                    q += asked[t] - step * through
                     ddt[b, t, h] = through
                     dD[b, h] += skipped
                     da[b, t, h] = q / max(kept, np.float32(1e-30))
@@ -138,21 +138,23 @@ def _compiled(width, n):
 
 
 @inner_loop
-def _again(b, h, g, x, dt, a, B, initial_state, dy, dC, H):
-    """The states of one head once more, for dC."""
+def _again(b, h, g, x, dt, a, B, C, initial_state, dy, dC, H, asked):
+    """The states of one head once more, for its share of dC, and ``asked[t] = C[t]·dC[t]``."""
     width, n = H.shape
-    total = np.empty(n, np.float32)
+    share = np.empty(n, np.float32)
     for i in range(n):
         for p in range(width):
             H[p, i] = initial_state[b, h, i, p]
     for t in range(x.shape[1]):
-        kept, step = a[b, t, h], dt[b, t, h]
+        kept, step, total = a[b, t, h], dt[b, t, h], np.float64(0)
         for i in range(n):
-            total[i] = dC[b, t, g, i]
+            share[i] = 0
         for p in range(width):
             u, weight = step * x[b, t, h, p], dy[b, t, h, p]
             for i in range(n):
                 H[p, i] = kept * H[p, i] + u * B[b, t, g, i]
-                total[i] += weight * H[p, i]
+                share[i] += weight * H[p, i]
         for i in range(n):
-            dC[b, t, g, i] = total[i]
+            dC[b, t, g, i] += share[i]
+            total += np.float64(share[i]) * C[b, t, g, i]
+        asked[t] = total

@@ -20,6 +20,7 @@ SUMMARY = "Open every block of Mamba-era sequential recommendation."
 PARTS = (
     ("seqrec_edu.cli.data", "data", ("data",)),
     ("seqrec_edu.cli.train", None, ("train", "evaluate", "recommend")),
+    ("seqrec_edu.cli.reproduce", None, ("reproduce",)),
     ("seqrec_edu.cli.bench", "bench", ("bench",)),
 )
 

@@ -18,6 +18,7 @@ FLOORS = (
     "models",
     "training",
     "bench",
+    "reproduce",
     "lens",
     "figures",
     "panels",

@@ -43,6 +43,7 @@ def load(
     core: int = 5,
     mirror: str | os.PathLike | None = None,
     accept_licence: bool = False,
+    shuffle_gaps: int | None = None,
     **options: Any,
 ) -> Histories:
     """Histories of a dataset by name, fetched first if it is not here yet, or of a file by its path.
@@ -53,6 +54,7 @@ def load(
         core: fewest events of each user and item; 0 keeps everything.
         mirror: folder to take files from, default `$SEQREC_EDU_MIRROR`.
         accept_licence: a yes to the licence, needed only for a first download.
+        shuffle_gaps: a seed; the gaps between the events of each user are permuted (see `data.shuffle`).
         options: passed on to `read` (on_bad, duplicates, …).
     Returns:
         Histories whose report also carries the cautions of the dataset and every difference from published sizes.
@@ -60,6 +62,10 @@ def load(
         UnknownDataset: the name is not known; lists the known ones and close matches.
         SourceError: it cannot be had, and what to do.
     """
+    if shuffle_gaps is not None:
+        from seqrec_edu.data.shuffle import shuffle_gaps as shuffled
+
+        return shuffled(load(name, core=core, mirror=mirror, accept_licence=accept_licence, **options), shuffle_gaps)
     known = datasets()
     if name == GENERATED:
         from seqrec_edu.data.synthetic import shoppers

@@ -1,0 +1,88 @@
+"""How much training each dataset gets, and each paper's settings on it.
+
+The papers train for up to 300 epochs of one target per prefix; here an epoch of every position asks as many targets for
+a fraction of the work, and where that is not allowed there are few epochs. Optimiser and schedule are our defaults for
+all (AdamW, warm-up, cosine), not the papers' constant Adam: they reach in few epochs what that reaches in many, and
+they treat all models alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from seqrec_edu.models import MODELS
+from seqrec_edu.reproduce.variants import CLOZE, EVERY, PREFIX, Variant
+
+SHUFFLE_SEED = 0
+RELEASED_DEFAULT = "ml-1m"  # the one dataset for which every paper released settings
+# Papers that name one dropout for all data. The other models take that of the dataset.
+OWN_DROPOUT = ("gru4rec", "fmlprec", "mlsa4rec", "echomamba4rec")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Training on one dataset; what is None or not named follows `training.run.default_settings` and the models.
+
+    history_length  events a model sees at most
+    epochs          by objective
+    dropout         that of the papers on these data
+    released        name under which the authors released settings for these data, or for those most like them
+    """
+
+    history_length: int | None = None
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    dropout: float | None = None
+    released: str = RELEASED_DEFAULT
+    more: Mapping[str, Any] = field(default_factory=dict)  # any other field of FitSettings
+    model: Mapping[str, Any] = field(default_factory=dict)  # settings of every model, for a quick look
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "more", "model"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+
+BUDGETS: dict[str, Budget] = {
+    "ml-100k": Budget(50, {EVERY: 50, CLOZE: 100, PREFIX: 5}, 0.2, "ml-1m"),
+    "ml-1m": Budget(200, {EVERY: 42}, 0.2, "ml-1m"),
+    "amazon-beauty": Budget(50, {EVERY: 30, CLOZE: 60, PREFIX: 10}, 0.4, "beauty"),
+    "kuairand-pure-14d": Budget(50, {EVERY: 20, CLOZE: 40, PREFIX: 8}, 0.2, "kuairand"),
+}
+
+
+def training_settings(variant: Variant, budget: Budget) -> dict[str, Any]:
+    """Fields of `FitSettings` for one variant, the seed left out; of a baseline only history_length."""
+    length = {} if budget.history_length is None else {"history_length": budget.history_length}
+    if variant.counts:
+        return length
+    epochs = {"epochs": budget.epochs[variant.objective]} if variant.objective in budget.epochs else {}
+    return {"objective": variant.objective, **length, **epochs, **budget.more}
+
+
+def model_settings(variant: Variant, budget: Budget) -> dict[str, Any]:
+    """What differs from the defaults of the model: released or of the dataset, then what makes the variant."""
+    if variant.counts:
+        return {}
+    if variant.released:
+        settings = _released(variant.model, budget.released)
+    else:
+        own = variant.model in OWN_DROPOUT or budget.dropout is None
+        settings = {} if own else {"dropout": budget.dropout}
+    return {**settings, **budget.model, **variant.settings}
+
+
+def data_options(variant: Variant, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of `load` for one variant."""
+    return {**options, **({"shuffle_gaps": SHUFFLE_SEED} if variant.shuffled_gaps else {})}
+
+
+def _released(model: str, name: str) -> dict[str, Any]:
+    cls = MODELS[model][0]
+    try:
+        settings = cls.preset(name)
+    except ValueError:  # these authors had no such data
+        settings = cls.preset(RELEASED_DEFAULT)
+    settings.pop("history_length", None)  # follows training
+    return settings

@@ -52,22 +52,27 @@ def inner_loop(function):
     return function if numba is None else numba.njit(fastmath=True, error_model="numpy")(function)
 
 
-def exp_of_negative(x):
-    """exp(x) for x ≤ 0 in arithmetic that vectorises: 2^k · 2^f with 2^f from a polynomial on [-½, ½].
+def exp2_of_negative(y):
+    """2^y for y ≤ 0 in arithmetic that vectorises: 2^k · 2^f with 2^f from a polynomial on [-½, ½].
 
-    The coefficients are ln(2)^j / j!; the relative error stays below 3e-7, a few units in the last place of float32.
+    Of the polynomials of its degree that are 1 at 0, so that nothing decays where no time passes, it has the smallest
+    largest relative error, 9e-8: with rounding about three units in the last place. 2^k is added to the exponent.
     """
-    y = max(x * np.float32(1.4426950408889634), np.float32(-126))  # below 2^-126 the result is as good as zero
-    k = np.floor(y + np.float32(0.5))
-    f = y - k
-    p = np.float32(1.5403530e-4)
-    p = p * f + np.float32(1.33335581e-3)
-    p = p * f + np.float32(9.61812911e-3)
-    p = p * f + np.float32(5.55041087e-2)
-    p = p * f + np.float32(2.40226507e-1)
-    p = p * f + np.float32(6.93147181e-1)
+    y = max(y, np.float32(-125))  # below 2^-125 the result is as good as zero
+    k = np.int32(y - np.float32(0.5))  # towards zero, so this is the nearest whole number
+    f = y - np.float32(k)
+    p = np.float32(1.3264727e-3)
+    p = p * f + np.float32(9.671513e-3)
+    p = p * f + np.float32(5.5507336e-2)
+    p = p * f + np.float32(2.4022242e-1)
+    p = p * f + np.float32(6.93147e-1)
     p = p * f + np.float32(1)
-    return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return np.int32(np.float32(p).view(np.int32) + np.int32(k << np.int32(23))).view(np.float32)
+
+
+def exp_of_negative(x):
+    """exp(x) for x ≤ 0."""
+    return exp2_of_negative(x * np.float32(1.4426950408889634))
 
 
 def sigmoid(x):
@@ -77,5 +82,6 @@ def sigmoid(x):
 
 
 if numba is not None:
+    exp2_of_negative = numba.njit(fastmath=True, inline="always")(exp2_of_negative)
     exp_of_negative = numba.njit(fastmath=True, inline="always")(exp_of_negative)
     sigmoid = numba.njit(fastmath=True, inline="always")(sigmoid)

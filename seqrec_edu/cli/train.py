@@ -24,9 +24,10 @@ app = typer.Typer()
 NEURAL = [
     *("sasrec", "mamba4rec", "tim4rec", "mlsa4rec", "echomamba4rec"),
     *("ssd4rec", "gru4rec", "fmlprec", "lightsans", "linrec"),
+    *("tisasrec", "bert4rec"),
 ]
 Model = StrEnum("Model", [*NEURAL, "popularity", "last-item", "most-recent"])
-Objective = StrEnum("Objective", ["every-position", "prefix"])
+Objective = StrEnum("Objective", ["every-position", "prefix", "cloze"])
 Protocol = StrEnum("Protocol", ["leave-one-out", "global-time"])
 Device = StrEnum("Device", ["auto", "cpu", "cuda"])
 Part = StrEnum("Part", ["valid", "test"])

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from seqrec_edu.models.baselines import LastItemTransition, MostRecent, Popularity
+from seqrec_edu.models.bert4rec import BERT4Rec, BERT4RecConfig
 from seqrec_edu.models.echomamba4rec import EchoMamba4Rec, EchoMamba4RecConfig
 from seqrec_edu.models.fmlprec import FMLPRec, FMLPRecConfig
 from seqrec_edu.models.gru4rec import GRU4Rec, GRU4RecConfig
@@ -16,6 +17,7 @@ from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.sasrec import SASRec, SASRecConfig
 from seqrec_edu.models.ssd4rec import SSD4Rec, SSD4RecConfig
 from seqrec_edu.models.tim4rec import TiM4Rec, TiM4RecConfig
+from seqrec_edu.models.tisasrec import TiSASRec, TiSASRecConfig
 
 MODELS: dict[str, tuple[type[Recommender], type]] = {
     "sasrec": (SASRec, SASRecConfig),
@@ -28,12 +30,16 @@ MODELS: dict[str, tuple[type[Recommender], type]] = {
     "fmlprec": (FMLPRec, FMLPRecConfig),
     "lightsans": (LightSANs, LightSANsConfig),
     "linrec": (LinRec, LinRecConfig),
+    "tisasrec": (TiSASRec, TiSASRecConfig),
+    "bert4rec": (BERT4Rec, BERT4RecConfig),
 }
 BASELINES = {"popularity": Popularity, "last-item": LastItemTransition, "most-recent": MostRecent}
 
 __all__ = [
     "BASELINES",
     "MODELS",
+    "BERT4Rec",
+    "BERT4RecConfig",
     "EchoMamba4Rec",
     "EchoMamba4RecConfig",
     "FMLPRec",
@@ -58,6 +64,8 @@ __all__ = [
     "SSD4RecConfig",
     "TiM4Rec",
     "TiM4RecConfig",
+    "TiSASRec",
+    "TiSASRecConfig",
     "build",
 ]
 

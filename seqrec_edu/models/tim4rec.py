@@ -2,8 +2,6 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -21,6 +19,7 @@ from seqrec_edu.layers import (
     initialise,
     time_aware_ssd,
 )
+from seqrec_edu.models.gaps import training_gaps
 from seqrec_edu.models.recommender import Recommender
 
 TIME = ("step", "decay", "off")
@@ -136,14 +135,12 @@ class TiM4Rec(Recommender):
             _kaiming(self)
 
     def prepare(self, split: Split) -> None:
-        """Take the scale of the gaps from the training events."""
-        if self.config.time == "off" or not isinstance(self.gap, LogGap):
+        """Take the scale of the gaps from the training events. Errors: as ``training_gaps``, where time is on."""
+        if self.config.time == "off":
             return
-        offsets, times = split.histories.offsets, np.asarray(split.histories.times)
-        event = np.arange(1, len(times))
-        user = split.users_of(event)
-        has_gap = (event > offsets[user]) & (event < split.train_end[user])  # a user's first event has none
-        self.gap.measure(torch.from_numpy(np.diff(times)[has_gap]))
+        gaps = training_gaps("TiM4Rec", split)
+        if isinstance(self.gap, LogGap):
+            self.gap.measure(gaps)
 
     def forward(self, batch: Batch):
         return self._through(batch, None)[0]

@@ -27,7 +27,7 @@ from seqrec_edu.training.checkpoint import (
 )
 from seqrec_edu.training.engine import start_engine
 from seqrec_edu.training.evaluate import evaluate
-from seqrec_edu.training.objectives import NextItemLoss, Samples, check_objective
+from seqrec_edu.training.objectives import Samples, check_objective, loss_of
 from seqrec_edu.training.settings import FitSettings
 
 SELECT = "NDCG@10"
@@ -83,7 +83,8 @@ def fit(
     ``out`` is the folder of the run: it gets checkpoints, at least once a minute, and a run that finds its own there
     goes on exactly where it stood. On the CPU a run that was killed and resumed ends bit for bit like one that was not.
     Under ``torchrun`` the processes share every batch and end with the same weights.
-    Errors: ``NotCausal``; ``Diverged``; ``CheckpointError`` if ``out`` belongs to another run, or is damaged.
+    Errors: ``NotCausal``; ``ValueError`` for cloze without a mask token, and for times that a model needs and does not
+    find; ``Diverged``; ``CheckpointError`` if ``out`` belongs to another run, or is damaged.
     """
     settings = settings or FitSettings()
     check_objective(model, settings.objective)
@@ -107,7 +108,7 @@ class _Run:
         self.best_weights = self._weights()
         if self.at.best_epoch:
             self.best_weights = read(self.out / MODEL_FILE)[0]
-        self.objective, self.stepper = self.fabric.setup(NextItemLoss(model), self.optimizer)
+        self.objective, self.stepper = self.fabric.setup(loss_of(model, settings.objective), self.optimizer)
         self.store = EventStore(split.histories, self.fabric.device)
         self.saved = time.monotonic()
 

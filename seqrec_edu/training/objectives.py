@@ -1,15 +1,20 @@
 """What a model is asked to predict while it learns.
 
-Both objectives are next-item prediction by full softmax. They differ in how often one pass over a history is used:
+All objectives predict items by full softmax. They differ in how often one pass over a history is used:
 
 * every position: each event of a window predicts the one after it, so a history of l events yields l - 1 targets. Only
   for causal models: one that reads later events would find the answer in its input and learn to copy it.
 * prefix: the history up to an event predicts that event, one target per pass. Right for every model, l times the work.
+* cloze: some events of a window are blanked out, and the model fills them in from what stands before and after. For
+  models with a mask token, which need not be causal: the answers are taken out of the input.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seqrec_edu import ops
@@ -24,13 +29,21 @@ class NotCausal(ValueError):
 
 
 def check_objective(model: Recommender, objective: str) -> None:
-    """Refuse every-position training for a model that is not causal, and say why."""
+    """Refuse every-position training for a model that is not causal, cloze for one without a mask token; say why."""
+    cloze = getattr(model, "cloze", False)
     if objective == "every-position" and not model.causal:
         raise NotCausal(
             f"{model.name} is not causal: the output at an event also reads the events after it. Trained at every "
             "position it would find each target in its own input and learn to copy it, score near-perfectly in "
             "training and fail when the next item is truly absent. "
-            'Use objective="prefix": one target per history, never part of the input.'
+            'Use objective="prefix": one target per history, never part of the input'
+            + ('; or "cloze": events are blanked out before they are asked for.' if cloze else ".")
+        )
+    if objective == "cloze" and not cloze:
+        raise ValueError(
+            f"{model.name} has no mask token: cloze training blanks events out and asks for them where they stood, and "
+            "this model has nothing to put there. "
+            + ('Use objective="every-position" or "prefix".' if model.causal else 'Use objective="prefix".')
         )
 
 
@@ -54,13 +67,17 @@ class Samples:
         return windows(self.split, self.settings.history_length, seed)
 
     def gather(self, store: EventStore, start: np.ndarray, stop: np.ndarray) -> Batch:
-        """The batch of some samples with its targets: "b l" for every position, "b" for prefixes."""
+        """The batch of some samples with its targets: "b l" for every position, "b" for prefixes, none for cloze,
+        where every event may be asked for."""
         if self.settings.objective == "prefix":
             return store.gather(start, stop, target=stop)
+        if self.settings.objective == "cloze":
+            return store.gather(start, stop)
         return store.gather(start, stop, target="next")
 
     def targets(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        """How many targets each sample holds, known without looking at it."""
+        """How many targets each sample holds, known without looking at it. Under cloze a window weighs as many as it
+        holds at every position, however few are drawn."""
         return np.ones_like(start) if self.settings.objective == "prefix" else stop - start - 1
 
 
@@ -81,3 +98,43 @@ class NextItemLoss(nn.Module):
             hidden, target = hidden[mask], batch.target[mask]
         items = self.model.item_embedding.weight
         return ops.linear_cross_entropy(hidden.to(items.dtype), items, target, reduction="sum")
+
+
+class ClozeLoss(nn.Module):
+    """Sum over windows of ``(events - 1) · mean cross-entropy of the blanked events``. Wraps the model for DDP.
+
+    Which events are blanked is drawn anew in every pass, from torch's own stream. What a window weighs is the same
+    whatever the draw: a step knows the weight of its batch beforehand, in all processes, and windows in which only the
+    last event is asked for have half the say if they are half of all.
+
+    The model needs ``cloze = True``, ``config.mask_ratio`` and ``config.final_item_ratio``, room for one event more
+    than the history length, and ``fill(batch) -> hidden "b l d"``, which reads item 0 inside a history as a blank.
+    Sun et al. 2019, arXiv 1904.06690, section 3.6.
+    """
+
+    def __init__(self, model: Recommender):
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> Float[Tensor, ""]:
+        config, items = self.model.config, self.model.item_embedding.weight
+        blank = draw_blanks(batch.mask, config.mask_ratio, config.final_item_ratio)
+        hidden = self.model.fill(replace(batch, item=batch.item.masked_fill(blank, 0)))[blank]
+        losses = ops.linear_cross_entropy(hidden.to(items.dtype), items, batch.item[blank], reduction="none")
+        weight = (batch.length - 1).to(losses.dtype) / blank.sum(1)
+        return (losses * weight[blank.nonzero()[:, 0]]).sum()
+
+
+def draw_blanks(mask: Bool[Tensor, "b l"], ratio: float, final_ratio: float) -> Bool[Tensor, "b l"]:
+    """Which events to blank: each with probability ``ratio``; or, in a share ``final_ratio`` of the histories and where
+    the first draw hit none, the last one alone."""
+    final = mask & ~F.pad(mask, (0, 1))[:, 1:]
+    draws = torch.rand(len(mask), mask.shape[1] + 1, device=mask.device)
+    blank = mask & (draws[:, :-1] < ratio)
+    only_final = (draws[:, -1:] < final_ratio) | ~blank.any(1, keepdim=True)
+    return torch.where(only_final, final, blank)
+
+
+def loss_of(model: Recommender, objective: str) -> NextItemLoss | ClozeLoss:
+    """The loss that trains a model for an objective."""
+    return ClozeLoss(model) if objective == "cloze" else NextItemLoss(model)

@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-OBJECTIVES = ("every-position", "prefix")
+OBJECTIVES = ("every-position", "prefix", "cloze")
 SCHEDULES = ("cosine", "constant")
 
 
@@ -9,9 +9,11 @@ class FitSettings:
     """Everything that decides the outcome of a training run, besides model and data.
 
     objective        "every-position": each event predicts the next one, causal models only;
-                     "prefix": one target per history
+                     "prefix": one target per history;
+                     "cloze": events that were blanked out are filled in, only models with a mask token
     history_length   events a model sees at most
-    batch_size       targets per step, over all processes together. A prefix holds one, a window of l events l - 1.
+    batch_size       targets per step, over all processes together. A prefix holds one, a window of l events l - 1,
+                     and counts as l - 1 too where only some of them are blanked out.
                      Equal batches let every target weigh alike: of windows of unequal length, a batch of a fixed
                      number would give the targets in short histories many times the weight of those in long ones.
     learning_rate    peak, in AdamW; reached after ``warmup`` epochs, then held or lowered along a cosine to zero
@@ -19,7 +21,7 @@ class FitSettings:
     clip             largest gradient norm
     patience         epochs without a better validation NDCG@10 before stopping
     validate_every   epochs between validations
-    seed             initial shuffling, windows and dropout: the draws of a step depend on (seed, epoch, step) alone
+    seed             shuffling, windows, blanks and dropout: the draws of a step depend on (seed, epoch, step) alone
     precision        "32-true", "bf16-mixed", or "auto": bf16 where the GPU has it, 32 elsewhere
     """
 

@@ -8,6 +8,7 @@ from seqrec_edu.models import build
 
 N_ITEMS, LENGTH, NOW = 30, 12, 970_000_000
 SIZES = {
+    "bert4rec": {"heads": 2, "history_length": LENGTH},
     "echomamba4rec": {"d_state": 4, "history_length": LENGTH},
     "fmlprec": {"history_length": LENGTH},
     "gru4rec": {"hidden": 12},
@@ -15,6 +16,7 @@ SIZES = {
     "linrec": {"heads": 2, "history_length": LENGTH},
     "mlsa4rec": {"d_state": 4, "heads": 2, "interests": 3, "attention_dropout": 0.0, "history_length": LENGTH},
     "ssd4rec": {"d_state": 4, "head_dim": 8, "chunk_size": 7},
+    "tisasrec": {"heads": 2, "span": 20, "history_length": LENGTH},
 }
 
 

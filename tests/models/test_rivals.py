@@ -24,6 +24,8 @@ CAUSAL = [
     ("echomamba4rec", {"filter": "causal", "backward": "off"}),
     ("echomamba4rec", {"filter": "off", "backward": "off", "n_layers": 2}),
     ("fmlprec", {"filter": "causal"}),
+    ("tisasrec", {}),
+    ("tisasrec", {"scale": "raw"}),
 ]
 NOT_CAUSAL = [
     ("echomamba4rec", {}),
@@ -38,6 +40,7 @@ NOT_CAUSAL = [
     ("linrec", {}),
     ("ssd4rec", {}),
     ("ssd4rec", {"aligned": True}),
+    ("bert4rec", {}),
 ]
 OFFICIAL = [(name, {"mode": "official"}) for name in WITH_MODES]
 CORRECTED = pytest.mark.parametrize(("name", "settings"), CAUSAL + NOT_CAUSAL, ids=str)
@@ -82,7 +85,7 @@ def test_padding_neither_its_content_nor_its_amount_matters(name, settings):
 @pytest.mark.parametrize(("name", "settings"), CAUSAL, ids=str)
 def test_step_by_step_is_the_full_pass_or_is_refused(name, settings):
     model, history = small(name, **settings), batch(9, 9)
-    if name in ("echomamba4rec", "fmlprec") or settings.get("attention") == "running":
+    if name in ("echomamba4rec", "fmlprec", "tisasrec") or settings.get("attention") == "running":
         with pytest.raises(NotImplementedError, match="no state to step"):
             model.step(None, history.item[:, 0], history.time[:, 0])
         return
@@ -185,7 +188,8 @@ def test_presets_build_and_say_how_to_train(name):
     for preset in model.released:
         settings, training = model.preset(preset), FitSettings(**model.preset_training(preset))
         built = build(name, n_items=3, **settings)
-        assert built.config == config(n_items=3, **settings) and training.objective == "prefix"
+        assert built.config == config(n_items=3, **settings)
+        assert training.objective == ("cloze" if name == "bert4rec" else "prefix")
         assert getattr(built.config, "mode", "official") == "official"
         assert settings.get("history_length", training.history_length) == training.history_length
     settings.clear()
@@ -212,6 +216,8 @@ def test_unknown_words_and_quirks_that_change_nothing_are_refused(name):
         ("lightsans", ()),
         ("linrec", ()),
         ("gru4rec", ()),
+        ("tisasrec", ()),
+        ("bert4rec", ()),
         ("ssd4rec", ("parameters",)),  # the vector of hidden events, which only training reads
     ],
 )

@@ -42,12 +42,13 @@ def _explained() -> Iterator[None]:
 def list_(mirror: Mirror = None) -> None:
     """Every known dataset: sizes, licence, and where it is now."""
     from seqrec_edu.data.sources.folder import data_folder, mirror_folder
-    from seqrec_edu.data.sources.load import added, state
+    from seqrec_edu.data.sources.load import added, generated, state
     from seqrec_edu.data.sources.registry import GENERATED, datasets
 
     with _explained():
         folder = mirror_folder(mirror)
         rows = [[GENERATED, "Synthetic shoppers, the default", "2,000", "240", "~50,000", "-", "ours", "generated"]]
+        rows += [_planted(name) for name in generated() if name != GENERATED]
         for known in datasets().values():
             size = known.published.get("prepared") or known.published.get("core5")
             counts = [count(getattr(size, what, None)) for what in ("users", "items", "events")]
@@ -56,6 +57,15 @@ def list_(mirror: Mirror = None) -> None:
         table(["name", "what", "users", "items", "events", "download", "terms", "where"], rows, (2, 3, 4, 5), wraps=1)
         typer.echo(f"\nData folder: {data_folder()} (SEQREC_EDU_DATA). Mirror: {folder or 'none'} (SEQREC_EDU_MIRROR).")
         typer.echo("Details: seqrec-edu data show NAME")
+
+
+def _planted(name: str) -> list[str]:
+    """One line for a planted world: what decides in it, and how much `load` makes of it."""
+    from seqrec_edu.data.synthetic import world
+
+    made = world(name)
+    events = count(2_000 * made.usual_length)
+    return [name, f"Planted: {made.decides}", "2,000", count(len(made.item_ids) - 1), events, "-", "ours", "generated"]
 
 
 def _size(known: Dataset) -> str:
@@ -75,10 +85,10 @@ def fetch(
 ) -> None:
     """Bring a dataset into the data folder, verified; its licence is shown first."""
     from seqrec_edu.data.sources.fetch import fetch as bring
-    from seqrec_edu.data.sources.registry import GENERATED
+    from seqrec_edu.data.sources.load import generated
 
-    if name == GENERATED:
-        typer.echo(f"{GENERATED} is generated when it is used; there is nothing to fetch.")
+    if name in generated():
+        typer.echo(f"{name} is generated when it is used; there is nothing to fetch.")
         return
     with _explained(), _progress(name) as progress:
         here = bring(
@@ -152,12 +162,18 @@ def show(
 ) -> None:
     """Statistics, licence, citation, where the file is, and published sizes against those found. Downloads nothing."""
     from seqrec_edu.data.sources.fetch import fetched
-    from seqrec_edu.data.sources.load import load
-    from seqrec_edu.data.sources.registry import datasets
+    from seqrec_edu.data.sources.load import generated, load
+    from seqrec_edu.data.sources.registry import GENERATED, datasets
 
     with _explained():
+        if name in generated():
+            if name != GENERATED:
+                facts(_lesson(name))
+                typer.echo("")
+            _describe(load(name), None)
+            return
         if name not in datasets():
-            _describe(load(name) if name == "shoppers" else load(name, core=core), core)
+            _describe(load(name, core=core), core)
             return
         known, here = datasets()[name], fetched(name)
         facts(_terms(known, here))
@@ -169,6 +185,19 @@ def show(
             return
         typer.echo("")
         _describe(histories, core)
+
+
+def _lesson(name: str) -> list[tuple[str, str]]:
+    """What a planted world is for: what decides, which block should win and why, and what can be turned."""
+    from dataclasses import fields
+
+    from seqrec_edu.data.synthetic import world
+
+    made = world(name)
+    rows = [("world", name), ("decides", made.decides), ("who wins", made.winner), ("why", made.lesson)]
+    rows.append(("scored", ", ".join(made.predictors)))
+    rows += [("dial", f"{each.name}={each.default:g}  {each.metadata['what']}") for each in fields(made)]
+    return rows
 
 
 def _terms(known: Dataset, here: Fetched | None) -> list[tuple[str, str]]:
@@ -212,8 +241,9 @@ def _compare(subject: Fetched | Dataset, core5: Histories | None) -> None:
     table(["stage", "what", "published", "how known", "found", "verdict"], rows, right=(2, 4))
 
 
-def _describe(histories: Histories, core: int) -> None:
-    typer.echo(f"Statistics of {histories.name}, {'synthetic' if histories.name == 'shoppers' else f'{core}-core'}:")
+def _describe(histories: Histories, core: int | None) -> None:
+    """core: None for what is generated."""
+    typer.echo(f"Statistics of {histories.name}, {'synthetic' if core is None else f'{core}-core'}:")
     typer.echo(str(histories.statistics()))
     typer.echo("")
     typer.echo(str(histories.report))

@@ -143,7 +143,7 @@ def test_what_cannot_be_is_said_in_a_line(monkeypatch):
     says("give --seed or --seeds, not both", "sasrec", "--seed", "1", "--seeds", "1,2", code=2)
     says("different whole numbers like 0,1,2, got '1,1'", "sasrec", "--seeds", "1,1", code=2)
     says("different whole numbers like 0,1,2, got 'a'", "sasrec", "--seeds", "a", code=2)
-    says("error: No dataset is called 'shopers'. Did you mean shoppers?", "sasrec", "--data", "shopers", code=1)
+    says("error: No dataset is called 'shopers'. Did you mean shoppers", "sasrec", "--data", "shopers", code=1)
     says("error: epochs must be at least 1, got 0", "sasrec", "--epochs", "0", code=1)
     says("error: unknown dial: colour", "sasrec", "--data-option", "colour=1", code=1)
     says("error: popularity only counts: it has no seed", "popularity", "--seeds", "0,1", code=1)

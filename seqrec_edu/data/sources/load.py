@@ -49,8 +49,8 @@ def load(
     """Histories of a dataset by name, fetched first if it is not here yet, or of a file by its path.
 
     Args:
-        name: `"shoppers"` (generated; `options` go to the generator, `core` does not apply), a registered name, a name
-            given to `data add` or `data from-git`, or a path.
+        name: `"shoppers"` or a planted world such as `"gap-switch"` (generated; `options` go to the generator, `core`
+            does not apply), a registered name, a name given to `data add` or `data from-git`, or a path.
         core: fewest events of each user and item; 0 keeps everything.
         mirror: folder to take files from, default `$SEQREC_EDU_MIRROR`.
         accept_licence: a yes to the licence, needed only for a first download.
@@ -67,10 +67,10 @@ def load(
 
         return shuffled(load(name, core=core, mirror=mirror, accept_licence=accept_licence, **options), shuffle_gaps)
     known = datasets()
-    if name == GENERATED:
-        from seqrec_edu.data.synthetic import shoppers
+    if name in generated():
+        from seqrec_edu.data.synthetic import planted, shoppers
 
-        return shoppers(**options)
+        return shoppers(**options) if name == GENERATED else planted(name, **options)
     if name in known:
         return _registered(fetch(name, mirror=mirror, accept_licence=accept_licence), core, options)
     if isinstance(name, str) and (entry := added().get(name)):
@@ -79,7 +79,14 @@ def load(
 
     if Path(name).exists() or not isinstance(name, str) or _looks_like_path(name):
         return read(name, core=core, **options)
-    raise unknown(name, [GENERATED, *known, *added()])
+    raise unknown(name, [*generated(), *known, *added()])
+
+
+def generated() -> tuple[str, ...]:
+    """Names of what is made when it is asked for: the shoppers and the planted worlds."""
+    from seqrec_edu.data.synthetic import WORLDS
+
+    return GENERATED, *WORLDS
 
 
 def _looks_like_path(name: str) -> bool:
@@ -189,7 +196,7 @@ def add(
 def _check_name(name: str, again: bool) -> None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,63}", name) or name == "archives":
         raise SourceError(f"A name has lower-case letters, digits, dashes and dots, up to 64 of them; got {name!r}.")
-    if name == GENERATED or name in datasets():
+    if name in generated() or name in datasets():
         raise SourceError(f"{name!r} is the name of a known dataset; choose another.")
     if name in added() and not again:
         raise SourceError(f"{name!r} is already stored. Choose another name, or replace it with --again.")

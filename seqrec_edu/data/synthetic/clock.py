@@ -8,8 +8,8 @@ from seqrec_edu.data.synthetic import splitmix
 
 DAY = 86_400
 VISIT_GAP = 4 * 3_600  # s; a gap this long or longer means a new visit. Gaps within a visit never come near it.
-_FIRST_DAY = 1_672_617_600  # Monday 2 January 2023, 00:00 UTC
-_FIRST_DAYS = 540  # people make their first visit within so many days
+FIRST_DAY = 1_672_617_600  # Monday 2 January 2023, 00:00 UTC
+FIRST_DAYS = 540  # people make their first visit within so many days
 _MEDIAN_DAYS, _SPREAD_OF_DAYS = 4.0, 0.8  # log-normal, from visit to visit
 _MEDIAN_SECONDS, _SPREAD_OF_SECONDS = 150.0, 0.9  # log-normal, from event to event of a visit
 _FEWEST_SECONDS, _MOST_SECONDS = 5, 1_800
@@ -37,7 +37,7 @@ def visit_times(keys: np.ndarray, length: int, new_visit: float) -> np.ndarray:
     of_day = splitmix.categorical(hour, _HOURS) * 3_600 + np.floor(within_hour * 3_600).astype(np.int64)
 
     times = np.empty((keys.size, length), dtype=np.int64)
-    times[:, 0] = _FIRST_DAY + np.floor(day[:, 0] * _FIRST_DAYS).astype(np.int64) * DAY + of_day[:, 0]
+    times[:, 0] = FIRST_DAY + np.floor(day[:, 0] * FIRST_DAYS).astype(np.int64) * DAY + of_day[:, 0]
     for k in range(1, length):
         before = times[:, k - 1]
         later_day = np.maximum((before // DAY + days[:, k]) * DAY + of_day[:, k], before + VISIT_GAP)

@@ -93,7 +93,8 @@ PAPERS: dict[str, Paper] = {
         ),
         (
             Claim("The spectral filter improves the ranking.", "echomamba4rec", "echomamba4rec-no-filter"),
-            Claim("Reading the history backward as well improves it.", "echomamba4rec", "echomamba4rec-forward-only"),
+            Claim("Reading the history backward as well improves the ranking.",
+                  "echomamba4rec", "echomamba4rec-forward-only"),
             *_better_than_rivals("echomamba4rec", "EchoMamba4Rec", "-prefix"),
         ),
         (

@@ -166,7 +166,8 @@ def _carried_out(job: Job, device: str, callbacks: Callable[[], Sequence[Callbac
     if job.finished:  # meanwhile, by another process
         return _summary(Receipt.read(job.folder / RECEIPT))
     _forget_peak()
-    run = carry_out(job.plan, job.folder, device=device, callbacks=callbacks())
+    cautions = [each.text for each in job.plan.split.histories.report.findings if each.kind == "caution"]
+    run = carry_out(job.plan, job.folder, device=device, callbacks=callbacks(), notes="\n".join(cautions))
     write_ranks(run)
     return _summary(run.receipt)
 

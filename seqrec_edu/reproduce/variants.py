@@ -55,21 +55,31 @@ VARIANTS: dict[str, Variant] = {
     "mamba4rec-prefix": Variant("mamba4rec", objective=PREFIX, about="one selective scan, one target per prefix"),
     "ssd4rec": Variant("ssd4rec", objective=PREFIX, about="SSD in both directions, one set of weights", released=True),
     "tim4rec": Variant("tim4rec", about="SSD whose steps follow the time between events"),
-    "tim4rec-prefix": Variant("tim4rec", objective=PREFIX, about="the same, one target per prefix"),
-    "tim4rec-mask-only": Variant("tim4rec", {"time": "decay"}, about="time acts on what is kept, not on what is read"),
-    "tim4rec-no-time": Variant("tim4rec", {"time": "off"}, about="the SSD backbone alone"),
-    "tim4rec-shuffled-time": Variant("tim4rec", about="the gaps of each person permuted", shuffled_gaps=True),
+    "tim4rec-prefix": Variant("tim4rec", objective=PREFIX, about="SSD with time, one target per prefix"),
+    "tim4rec-mask-only": Variant(
+        "tim4rec", {"time": "decay"}, about="SSD, time acts on what is kept, not on what is read"
+    ),
+    "tim4rec-no-time": Variant("tim4rec", {"time": "off"}, about="its SSD backbone without time"),
+    "tim4rec-shuffled-time": Variant(
+        "tim4rec", about="SSD with time, on gaps permuted within each person", shuffled_gaps=True
+    ),
     "tim4rec-official": Variant(
-        "tim4rec", {"time": "step"}, PREFIX, about="the released wiring and settings, time on", released=True
+        "tim4rec", {"time": "step"}, PREFIX, about="the released wiring and settings, with time on", released=True
     ),
     "mlsa4rec": Variant("mlsa4rec", objective=PREFIX, about="Mamba steered by low-rank attention"),
-    "mlsa4rec-no-attention": Variant("mlsa4rec", {"attention": "off"}, PREFIX, about="the gate reads Mamba itself"),
-    "mlsa4rec-running": Variant("mlsa4rec", {"attention": "running"}, about="pools only what came before: ours"),
+    "mlsa4rec-no-attention": Variant(
+        "mlsa4rec", {"attention": "off"}, PREFIX, about="the gate reads the Mamba stream itself"
+    ),
+    "mlsa4rec-running": Variant(
+        "mlsa4rec", {"attention": "running"}, about="attention pools only what came before: ours"
+    ),
     "mlsa4rec-official": Variant("mlsa4rec", {}, PREFIX, about="the authors' wiring and settings", released=True),
     "echomamba4rec": Variant("echomamba4rec", objective=PREFIX, about="a filter, then Mamba in both directions"),
-    "echomamba4rec-no-filter": Variant("echomamba4rec", {"filter": "off"}, PREFIX, about="without the filter"),
+    "echomamba4rec-no-filter": Variant(
+        "echomamba4rec", {"filter": "off"}, PREFIX, about="no filter, Mamba in both directions"
+    ),
     "echomamba4rec-forward-only": Variant(
-        "echomamba4rec", {"backward": "off"}, PREFIX, about="without the backward Mamba"
+        "echomamba4rec", {"backward": "off"}, PREFIX, about="a filter, then Mamba forward only"
     ),
     "echomamba4rec-causal": Variant(
         "echomamba4rec", {"filter": "causal", "backward": "off"}, about="a causal filter, no backward Mamba: ours"
@@ -77,7 +87,7 @@ VARIANTS: dict[str, Variant] = {
     "echomamba4rec-official": Variant(
         "echomamba4rec", {}, PREFIX, about="the authors' wiring and settings", released=True
     ),
-}  # fmt: skip
+}
 
 
 def variant(name: str) -> Variant:

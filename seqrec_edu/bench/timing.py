@@ -12,7 +12,7 @@ from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 LEAST = 0.02  # seconds that one measurement takes at least: short tasks are repeated
-PATIENCE = 60.0  # seconds after which a slow task takes no further turns
+PATIENCE = 15.0  # seconds after which a slow task takes no further turns
 
 
 def interleave(

@@ -102,8 +102,8 @@ def test_every_option_arrives(monkeypatch):
     call(
         "train", "tim4rec", "--data-option", "users=70", "--data-option", "noise=0.2", "--objective", "prefix",
         "--history-length", 40, "--epochs", 3, "--batch-size", 5, "--learning-rate", "1e-4", "--dropout", 0.3,
-        "--patience", 2, "--seed", 7, "--set", "time=decay", "--set", "weight-decay=0.5", "--set", "hardswish=false", "--set", "d_state=8",
-        "--split", "global-time", "--device", "cpu", "--threads", 1, "--quiet",
+        "--patience", 2, "--seed", 7, "--set", "time=decay", "--set", "weight-decay=0.5", "--set", "hardswish=false",
+        "--set", "d_state=8", "--split", "global-time", "--device", "cpu", "--threads", 1, "--quiet",
     )  # fmt: skip
     record = seen["plan"].record
     assert record.training == {

@@ -181,6 +181,19 @@ def test_small_gaps_survive_at_late_times():
     assert np.diff(read(frame, core=0).times).tolist() == [1, 30, 60]
 
 
+def test_float32_times_are_those_of_recbole():
+    # One user, four events a minute and less apart: 978,300,760 + 0, 20, 40, 100 s, in the file latest first.
+    start = 978_300_760
+    frame = pl.DataFrame({"user": ["u"] * 4, "item": list("dcba"), "time": [start + s for s in (100, 40, 20, 0)]})
+    exact, rounded = (read(frame, core=0, time_precision=kind) for kind in ("exact", "float32"))
+    assert [exact.item_ids[i] for i in exact.items] == list("abcd")
+    expected = sorted(zip(np.float32([start + s for s in (100, 40, 20, 0)]), range(4), "dcba", strict=True))
+    assert [rounded.item_ids[i] for i in rounded.items] == [item for *_, item in expected] != list("abcd")
+    assert rounded.times.tolist() == [int(time) for time, *_ in expected]
+    assert (np.asarray(rounded.times) % 64 == 0).all()
+    assert any("steps of up to 64" in finding.text for finding in rounded.report.findings)
+
+
 def test_report_of_order_duplicates_ties_and_core():
     rows = [(1, 1, 500), (1, 1, 100), (1, 1, 100), (1, 2, 100), (2, 1, 100), (2, 2, 900), (3, 7, 900)]
     frame = pl.DataFrame(rows, schema=["user", "item", "time"], orient="row").with_columns(pl.col("time") + START)

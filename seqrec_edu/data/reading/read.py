@@ -25,6 +25,7 @@ def read(
     on_bad: str = "raise",
     time_unit: str | None = None,
     duplicates: str = "keep",
+    time_precision: str = "exact",
     name: str | None = None,
     cache: bool = True,
 ) -> Histories:
@@ -41,15 +42,20 @@ def read(
         on_bad: "raise" names the first unusable rows by line and content; "drop" leaves them out and reports it.
         time_unit: "s", "ms", "us", "ns", or "date" for dates as text; None expects seconds (or real datetime columns).
         duplicates: "keep" or "drop" rows equal to an earlier one in user, item and time.
+        time_precision: "exact"; or "float32", a quirk of RecBole, on which most published figures stand: times are
+            rounded to float32 before events are put in order. At the seconds of the year 2000 that is to 64 s, at the
+            milliseconds of 2022 to 131 s: events closer than that come in source order, which can often be predicted.
         name: what to call the dataset; None takes it from the path.
         cache: keep the result beside the file (or in a per-user folder) and take it from there next time, as long as
             file content, options and format version are the same. Frames are not cached.
     Raises:
         BadInput: when the source cannot be read as asked for; `BadRows` when single rows are at fault.
     """
-    _check_options(core, on_bad, time_unit, duplicates)
+    _check_options(core, on_bad, time_unit, duplicates, time_precision)
     options = {"user": user, "item": item, "time": time, "core": core, "on_bad": on_bad}
     options |= {"time_unit": time_unit, "duplicates": duplicates}
+    if time_precision != "exact":  # named only then: what was cached before there was a choice stays good
+        options["time_precision"] = time_precision
     if not isinstance(source, (str, os.PathLike)):
         return _build(source, Report("a frame"), options, name or "frame")
     from_file = cached.CacheEntry.of(source, options) if cache else None
@@ -63,12 +69,13 @@ def read(
     return histories
 
 
-def _check_options(core, on_bad, time_unit, duplicates) -> None:
+def _check_options(core, on_bad, time_unit, duplicates, time_precision) -> None:
     if isinstance(core, bool) or not isinstance(core, (int, np.integer)) or core < 0:
         raise BadInput(f"core must be a whole number ≥ 0 (0 keeps everything), got {core!r}")
     for option, value, allowed in (
         ("on_bad", on_bad, ("raise", "drop")),
         ("duplicates", duplicates, ("keep", "drop")),
+        ("time_precision", time_precision, ("exact", "float32")),
         ("time_unit", time_unit, (None, "s", "ms", "us", "ns", "date")),
     ):
         if value not in allowed:
@@ -98,6 +105,8 @@ def _build(source, report: Report, options: dict, name: str) -> Histories:
     ticks = times.ticks
     if not good.all():
         users, items, ticks = users.filter(good), items.filter(good), ticks[good]
+    if "time_precision" in options:
+        ticks = _in_float32(ticks, report)
     user_codes, user_ids = values.encode(users, columns.user, report)
     item_codes, item_ids = values.encode(items, columns.item, report)
     events = _Events(user_codes, item_codes, ticks)
@@ -106,6 +115,18 @@ def _build(source, report: Report, options: dict, name: str) -> Histories:
     events.settle_duplicates(options["duplicates"], len(item_ids), report)
     events.reduce(options["core"], table.source, report)
     return events.histories(user_ids, item_ids, name, report)
+
+
+def _in_float32(ticks: np.ndarray, report: Report) -> np.ndarray:
+    """Times as RecBole keeps them, in the unit of the source."""
+    rounded = ticks.astype(np.float32)
+    step = int(np.spacing(np.abs(rounded).max(initial=1)))
+    report.note(
+        "caution",
+        f"times are rounded to float32, in steps of up to {step:,} of the source's unit: closer events keep source "
+        "order. A quirk of RecBole, for comparison with figures that were published on it",
+    )
+    return rounded.astype(np.int64)
 
 
 def _table(source, report: Report, options: dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -46,13 +47,16 @@ class Batch:
 
 
 class EventStore:
-    """The flat arrays of `Histories` as tensors on one device: `items` int32, `times` int64, `offsets` int64."""
+    """The flat arrays of `Histories` as tensors on one device: `items` int32, `times` int64, `offsets` int64.
+
+    On the CPU they are the arrays themselves: histories that are memory-mapped stay so, and however many processes on a
+    machine train on them, they are in its memory once. Never write to them.
+    """
 
     def __init__(self, histories: Histories, device: torch.device | str = "cpu"):
-        # Copied: memory-mapped arrays are read-only, and torch has no read-only tensors.
-        self.items = torch.from_numpy(np.array(histories.items)).to(device)
-        self.times = torch.from_numpy(np.array(histories.times)).to(device)
-        self.offsets = torch.from_numpy(np.array(histories.offsets)).to(device)
+        self.items, self.times, self.offsets = (
+            _shared(array).to(device) for array in (histories.items, histories.times, histories.offsets)
+        )
         self.device = self.items.device
 
     def gather(self, start, stop, length: int | None = None, *, target=None) -> Batch:
@@ -107,6 +111,13 @@ class EventStore:
         if (last < start).any() or (last >= self.offsets[user + 1]).any():
             raise BadInput("each window start:stop must hold at least one event and stay inside one user's history")
         return start, last + 1, user
+
+
+def _shared(array: np.ndarray) -> Tensor:
+    """A tensor on the memory of an array, read-only as it may be."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(array))
 
 
 def prefix_targets(split: Split, which: str, history_length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -24,6 +24,14 @@ def make(lengths: list[int]) -> Histories:
     )
 
 
+def test_mapped_histories_are_not_copied(tmp_path):
+    make([5, 3]).save(tmp_path / "h")
+    histories = Histories.load(tmp_path / "h")
+    store = EventStore(histories)
+    for name in ("items", "times", "offsets"):
+        assert getattr(store, name).data_ptr() == getattr(histories, name).ctypes.data, name
+
+
 LENGTHS = st.lists(st.integers(0, 12), min_size=1, max_size=8)
 
 

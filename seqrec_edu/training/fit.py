@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
+from seqrec_edu import ops
 from seqrec_edu.data.batches import EventStore, bucketed
 from seqrec_edu.data.split import Split
 from seqrec_edu.models.recommender import Recommender
@@ -155,7 +156,10 @@ class _Run:
         batch = self.samples.gather(self.store, start[mine], stop[mine])
         targets = int(self.samples.targets(start[rows], stop[rows]).sum())
         # DDP averages over processes; each contributes its sum over the targets of the whole batch.
-        loss = self.objective(batch) * (share * world / targets)
+        try:
+            loss = self.objective(batch) * (share * world / targets)
+        except ops.RangeError as error:  # weights that became NaN make steps that an operation refuses
+            self._stop(str(error), start[rows])
         mean = float(self.fabric.all_reduce(loss.detach(), reduce_op="mean")) if world > 1 else float(loss.detach())
         self._check_finite(mean, start[rows])
         self.stepper.zero_grad()

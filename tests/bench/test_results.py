@@ -169,3 +169,21 @@ def test_curves_without_lengths_are_per_case(document):
 def test_a_process_that_fails_says_why(monkeypatch):
     with pytest.raises(RuntimeError, match=r"status 1: .*KeyError|ModuleNotFoundError"):
         run.ask({"what": "time", "operation": "nothing"}, Settings(quick=True))
+
+
+def test_a_tuned_allocator_that_runs_out_of_memory_costs_only_its_own_times(monkeypatch):
+    def ask(request, settings, allocator="default"):
+        if request["what"] == "memory":
+            return {"mib": {"forward": 1.0, "both": 1.0}, "method": "VmHWM"}
+        if allocator == "tuned":
+            raise RuntimeError("it was killed, probably for its memory")
+        return answer()
+
+    monkeypatch.setattr(run, "ask", ask)
+    monkeypatch.setattr(run.surroundings, "untunable", lambda: None)
+    found = run.bench("selective_scan", Settings())
+    assert "killed" in found["no_tuned_allocator"] and list(found["allocators"]) == ["default"]
+    assert {aim["verdict"] for aim in found["aims"] if aim["allocator"] == "default"} & {"met", "missed"}
+    monkeypatch.setattr(run, "ask", lambda *_: (_ for _ in ()).throw(RuntimeError("gone")))
+    with pytest.raises(RuntimeError, match="gone"):
+        run.bench("selective_scan", Settings())

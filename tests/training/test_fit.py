@@ -96,6 +96,14 @@ def test_nan_names_epoch_step_and_users(split, small, quick, recorder, tmp_path)
     assert not list(tmp_path.glob("*"))
 
 
+def test_a_step_size_that_is_nan_names_the_batch_too(split, small, quick):
+    model = small("mamba4rec", d_state=4)
+    with torch.no_grad():
+        next(each for name, each in model.named_parameters() if name.endswith("dt_bias")).fill_(torch.nan)
+    with pytest.raises(Diverged, match=r"stopped in epoch 1, step 1: selective_scan: dt .* is nan.*The batch held"):
+        fit(model, split, quick())
+
+
 def test_divergence_is_noticed(split, small, quick):
     with pytest.raises(Diverged, match=r"stopped in epoch \d, step \d+.*learning_rate \(now 1e\+06\)") as stopped:
         fit(small(), split, quick(learning_rate=1e6, epochs=3, clip=1e9))

@@ -36,12 +36,12 @@ def prefer(backend: str | None) -> Iterator[Calls]:
     """
     calls, pick = Calls(), Operation.pick
 
-    def watched(operation: Operation, x: Tensor, named: str | None):
+    def watched(operation: Operation, x: Tensor, named: str | None, *others: Tensor):
         wanted = named
         if named is None and backend is not None:
             rung = operation.rungs.get(backend)
-            wanted = backend if rung is not None and rung.refuses(x) is None else "reference"
-        run = pick(operation, x, wanted)
+            wanted = backend if rung is not None and rung.refuses(x, *others) is None else "reference"
+        run = pick(operation, x, wanted, *others)
         calls.ran[operation.name] = next(name for name, rung in operation.rungs.items() if rung.run is run)
 
         def seen(*args, **options):

@@ -16,10 +16,11 @@ from seqrec_edu.ops._spectral_filter import spectral_filter
 from seqrec_edu.ops._ssd import ssd
 from seqrec_edu.ops._target_rank import target_rank
 from seqrec_edu.ops.backends import BackendError, explain, explain_all, mixing_matrix, use
-from seqrec_edu.ops.checks import ShapeError
+from seqrec_edu.ops.checks import RangeError, ShapeError
 
 __all__ = [
     "BackendError",
+    "RangeError",
     "ShapeError",
     "attention",
     "causal_conv1d",

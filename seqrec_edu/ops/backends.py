@@ -27,18 +27,18 @@ class BackendError(ValueError):
 class Rung:
     """One version of an operation.
 
-    ``refuses(x)`` gives the reason it cannot run on a tensor like ``x``, or None. ``held_back`` is the reason why it
-    runs only where it is named.
+    ``refuses(x)`` gives the reason it cannot run on a tensor like ``x``, or None; where other tensors of the call
+    decide too, it takes them behind ``x``. ``held_back`` is the reason why it runs only where it is named.
     """
 
     name: str
     run: Callable
-    refuses: Callable[[Tensor], str | None] = lambda x: None
+    refuses: Callable[..., str | None] = lambda x, *others: None
     held_back: str | None = None
 
-    def waits(self, x: Tensor) -> str | None:
-        """Why it is not chosen by itself for a tensor like ``x``, or None."""
-        return self.refuses(x) or self.held_back
+    def waits(self, x: Tensor, *others: Tensor) -> str | None:
+        """Why it is not chosen by itself for tensors like these, or None."""
+        return self.refuses(x, *others) or self.held_back
 
 
 class Operation:
@@ -53,25 +53,28 @@ class Operation:
         self.matrix = matrix
         _operations[name] = self
 
-    def pick(self, x: Tensor, backend: str | None) -> Callable:
-        """The function to run: the named backend, else the one forced by ``use``, else the first that can."""
+    def pick(self, x: Tensor, backend: str | None, *others: Tensor) -> Callable:
+        """The function to run: the named backend, else the one forced by ``use``, else the first that can.
+
+        ``others`` are what ``refuses`` of this operation's rungs takes behind ``x``.
+        """
         wanted = backend or _forced.get().get(self.name)
         if wanted is None:
-            return next(rung.run for rung in self.rungs.values() if rung.waits(x) is None)
+            return next(rung.run for rung in self.rungs.values() if rung.waits(x, *others) is None)
         if wanted not in NAMES:
             raise BackendError(f"{self.name}: no backend is called '{wanted}'; there are {', '.join(NAMES)}")
         if wanted not in self.rungs:
             raise BackendError(f"{self.name}: has no '{wanted}' version; it has {', '.join(self.rungs)}")
-        reason = self.rungs[wanted].refuses(x)
+        reason = self.rungs[wanted].refuses(x, *others)
         if reason:
             raise BackendError(f"{self.name}: backend '{wanted}' cannot run: {reason}")
         return self.rungs[wanted].run
 
-    def explain(self, x: Tensor) -> dict[str, str]:
-        """For each rung, ``"runs"``, ``"could run"`` or the reason it cannot, for a tensor like ``x``."""
+    def explain(self, x: Tensor, *others: Tensor) -> dict[str, str]:
+        """For each rung, ``"runs"``, ``"could run"`` or the reason it cannot, for tensors like these."""
         chosen, verdicts = None, {}
         for name, rung in self.rungs.items():
-            reason = rung.waits(x)
+            reason = rung.waits(x, *others)
             if reason is None and chosen is None:
                 chosen, verdicts[name] = name, "runs"
             else:
@@ -96,10 +99,13 @@ def use(backend: str, *operations: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-def explain(operation: str, x: Tensor | None = None) -> str:
-    """Say in words which version of ``operation`` runs for a tensor like ``x`` and why the others do not."""
+def explain(operation: str, x: Tensor | None = None, *others: Tensor) -> str:
+    """Say in words which version of ``operation`` runs for a tensor like ``x`` and why the others do not.
+
+    ``low_rank_attention`` looks at a second tensor too: ``explain("low_rank_attention", q, pool_k)``.
+    """
     x = torch.empty(1) if x is None else x
-    verdicts = _named(operation).explain(x)
+    verdicts = _named(operation).explain(x, *others)
     return "\n".join(
         [f"{operation} on {x.device}, {x.dtype}"] + [f"  {name:<11}{why}" for name, why in verdicts.items()]
     )

@@ -3,7 +3,7 @@ notices.
 
     python tests/mutation/mutate.py --op ssd          run; go on where an earlier run stopped
     python tests/mutation/mutate.py --op ssd --list   only say what would be changed
-    python tests/mutation/mutate.py --report          only show what is known
+    python tests/mutation/mutate.py --report          only show what is known (--write PATH keeps the counts)
 
 See README.md beside this file. Not collected by pytest: a full run takes an hour.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -22,14 +23,17 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"  # before torch is imported
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # importing them would take half of the time of a mutant
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
+from counts import KILLED, SURVIVED, TIMED_OUT, table, tally, total  # noqa: E402
 from mutants import Mutant, mutants  # noqa: E402
 
 FILES = ("reference.py", "vectorised.py")
@@ -38,11 +42,13 @@ TESTS = {
     "causal_conv1d": ("conv", "oracles properties state agreement errors"),
     "selective_scan": ("scan", "oracles properties state agreement errors"),
     "ssd": ("ssd or head or time_factor or padding_changes", "oracles properties state agreement errors"),
-    "attention": ("attention", "oracles agreement relative_time"),
-    "linear_cross_entropy": ("loss or cross_entropy", "oracles agreement errors"),
-    "target_rank": ("rank and not low_rank", "oracles agreement errors"),
+    "attention": ("attention or relative_time", "relative_time agreement errors oracles"),
+    "glu": ("glu or gated_norm", "gated_norm"),  # the file holds both
+    "linear_cross_entropy": ("loss or cross_entropy", "linear_cross_entropy agreement errors oracles"),
+    "low_rank_attention": ("low_rank_attention", "low_rank_attention"),
+    "spectral_filter": ("spectral_filter", "spectral_filter"),
+    "target_rank": ("rank and not low_rank", "target_rank agreement errors oracles"),
 }
-KILLED, SURVIVED, TIMED_OUT = "killed", "survived", "timed out"
 PATIENCE = 40  # seconds on the wall for every second of processor time
 MEMORY = 16 << 30  # bytes of address space: a mutant may ask for anything
 
@@ -55,6 +61,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, help="try no more mutants than this, and stop")
     parser.add_argument("--list", action="store_true", help="list the mutants and stop")
     parser.add_argument("--report", action="store_true", help="show the results there are and stop")
+    parser.add_argument("--write", type=Path, metavar="PATH", help="keep the counts of the report as JSON")
     options = parser.parse_args()
     operations = options.op or sorted(p.name[1:] for p in (ROOT / "seqrec_edu/ops").glob("_[a-z]*") if p.is_dir())
     for operation in operations:
@@ -69,7 +76,7 @@ def main() -> None:
     results = Results(options.out / "results.json")
     if not options.report:
         run(operations, results, options)
-    report(operations, results)
+    report(operations, results, options.write)
 
 
 class Results:
@@ -88,6 +95,11 @@ class Results:
         """Whether trying again is idle: it was noticed once, or it survived the very tests of today."""
         last = self.last(mutant)
         return last is not None and (last != SURVIVED or self.known[mutant.name]["tests"] == tests)
+
+    def sharpest(self, operation: str) -> list[str]:
+        """The tests that noticed mutants of ``operation``, those that noticed most first."""
+        found = Counter(each["by"] for name, each in self.known.items() if name.startswith(f"{operation}/"))
+        return [test for test, _ in found.most_common()]
 
     def add(self, mutant: Mutant, tests: str, verdict: str, by: str, seconds: float) -> None:
         self.known[mutant.name] = {
@@ -145,7 +157,7 @@ def run(operations: list[str], results: Results, options: argparse.Namespace) ->
             original = target.read_text(encoding="utf-8")
             target.write_text(mutant.source, encoding="utf-8")
             try:
-                verdict, by, seconds = trial(copy, tests, options.limit)
+                verdict, by, seconds = trial(copy, tests, options.limit, results.sharpest(operation))
             finally:
                 target.write_text(original, encoding="utf-8")
             results.add(mutant, stamp, verdict, by, seconds)
@@ -170,10 +182,13 @@ def import_what_tests_need() -> None:
     with contextlib.suppress(Exception):  # hypothesis looks at every module's path: seconds where the disk is slow
         hypothesis.internal.conjecture.providers._get_local_constants()
     assert "seqrec_edu" not in sys.modules  # each child imports its own, changed one
+    gc.freeze()  # what is imported stays: the children need not look through it
 
 
-def trial(copy: Path, tests: list[str], limit: int) -> tuple[str, str, float]:
+def trial(copy: Path, tests: list[str], limit: int, first: list[str] = ()) -> tuple[str, str, float]:
     """Run the tests against the copy in a child: verdict, the test that noticed, and the seconds it computed.
+
+    Those in ``first`` run first: the next mutant is mostly noticed by a test that noticed others.
 
     The limit is one of processor time: on a busy machine the clock on the wall says nothing about a mutant. One that
     waits for ever is ended by the clock all the same.
@@ -183,7 +198,7 @@ def trial(copy: Path, tests: list[str], limit: int) -> tuple[str, str, float]:
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _child(copy, tests, writing, limit)
+        _child(copy, tests, writing, limit, first)
     os.close(writing)
     code = None
     while code is None:
@@ -208,7 +223,7 @@ def _spent() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _child(copy: Path, tests: list[str], writing: int, limit: int) -> None:
+def _child(copy: Path, tests: list[str], writing: int, limit: int, first: list[str]) -> None:
     """Never returns."""
     os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
@@ -223,8 +238,10 @@ def _child(copy: Path, tests: list[str], writing: int, limit: int) -> None:
     try:
         import pytest
 
-        notes = Notes()
-        arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbval", "--rootdir", str(copy), *tests]
+        notes = Notes(first)
+        # Nobody reads what a test says: no assertion is taken apart, no leftover is searched for.
+        lean = ["--assert=plain", "-p", "no:cacheprovider", "-p", "no:unraisableexception"]
+        arguments = ["-x", "-q", *lean, "--rootdir", str(copy), *tests]
         code = int(pytest.main(arguments, plugins=[notes]))
         import seqrec_edu
 
@@ -238,9 +255,14 @@ def _child(copy: Path, tests: list[str], writing: int, limit: int) -> None:
 
 
 class Notes:
-    """A pytest plugin that remembers what failed first."""
+    """A pytest plugin that says which tests run first, and remembers what failed first."""
 
-    text = ""
+    def __init__(self, first: list[str]):
+        self.text = ""
+        self.place = {test: place for place, test in enumerate(first)}
+
+    def pytest_collection_modifyitems(self, items) -> None:
+        items.sort(key=lambda item: self.place.get(item.nodeid.removeprefix("tests/ops/"), len(self.place)))
 
     def pytest_runtest_logreport(self, report) -> None:
         if report.failed and not self.text:
@@ -251,31 +273,27 @@ class Notes:
             self.text = f"importing {report.nodeid.removeprefix('tests/ops/')}"
 
 
-def report(operations: list[str], results: Results) -> None:
-    """One row per file, then every survivor that nobody has excused."""
+def report(operations: list[str], results: Results, path: Path | None) -> None:
+    """One row per file, then every survivor that nobody has excused; the same as JSON at ``path``, if one is given."""
     pardons = tomllib.loads((HERE / "excused.toml").read_text(encoding="utf-8"))["excused"]
-    excused = {each["mutant"]: each["reason"] for each in pardons}
-    head = ("file", "mutants", "tried", "killed", "timed out", "survived", "of these excused", "score")
-    print(f"\n| {' | '.join(head)} |\n{'|---' * len(head)}|")
-    survivors, names = [], set()
+    excused = {each["mutant"] for each in pardons}
+    files, survivors, names = {}, [], set()
     for operation in operations:
         for file in sources(operation):
             every = made(operation, file)
             names |= {mutant.name for mutant in every}
-            verdicts = {m: results.last(m) for m in every}
-            count = {v: sum(found == v for found in verdicts.values()) for v in (KILLED, TIMED_OUT, SURVIVED)}
-            alive = [m for m, found in verdicts.items() if found == SURVIVED]
-            pardoned = sum(m.name in excused for m in alive)
-            survivors += [m for m in alive if m.name not in excused]
-            tried, noticed = sum(count.values()), count[KILLED] + count[TIMED_OUT]
-            score = f"{100 * noticed / (tried - pardoned):.1f} %" if tried > pardoned else ""
-            row = [f"{operation}/{file}", len(every), tried, *count.values(), pardoned, score]
-            print(f"| {' | '.join(str(cell) for cell in row)} |")
+            verdicts = {mutant: results.last(mutant) for mutant in every}
+            files[f"{operation}/{file}"], alive = tally(verdicts, excused)
+            survivors += alive
+    table(files)
     for mutant in survivors:
         print(f"survived: line {mutant.line:3}  {mutant.name}")
-    for name in excused:
-        if name.partition("/")[0] in operations and name not in names:
+    for name in sorted(excused - names):
+        if name.partition("/")[0] in operations:
             print(f"excused.toml speaks of a mutant that there is not: {name}")
+    if path:
+        found = {"files": files, "all": total(files), "survivors": [mutant.name for mutant in survivors]}
+        path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,32 @@ def test_no_tile_grows_with_tokens_or_catalogue(tokens, items, backend, monkeypa
     assert max(scores.numel() for scores in sizes) <= max(vectorised.TILE_BYTES["cpu"] // 4, 64 * min(items, 65_536))
 
 
+@pytest.mark.parametrize(
+    ("tokens", "items", "reduction", "rows", "columns"),
+    [
+        (1_000, 1_000, "mean", [524, 476], [1_000]),  # 524 whole rows are two megabytes
+        (100, 65_536, "mean", [64, 36], [65_536]),  # 64 whole rows still fit 16 megabytes
+        (100, 65_537, "mean", [100], [5_242] * 12 + [2_633]),
+        (1_500, 2_000, "none", [724, 724, 52], [724, 724, 552]),  # square: 724² numbers are two megabytes
+        (20_000, 50, "none", [10_485, 9_515], [50]),
+    ],
+)
+def test_a_tile_is_as_large_as_it_is_said_to_be(tokens, items, reduction, rows, columns, monkeypatch):
+    """Its size decides memory and speed, which no other test would miss."""
+    seen, score = [], vectorised._scores
+    monkeypatch.setattr(vectorised, "_scores", lambda *args: seen.append(score(*args)) or seen[-1])
+    inputs, target = inputs_of(tokens, items, 1)
+    hidden, catalogue = (value.float() for value in inputs.values())
+    ops.linear_cross_entropy(hidden, catalogue, target, reduction=reduction, backend="vectorised")
+    assert [tuple(scores.shape) for scores in seen] == [(row, column) for row in rows for column in columns]
+
+
+def test_a_tile_is_64_tokens_and_one_item_at_least(monkeypatch):
+    tile(monkeypatch, 1, whole_rows=False)
+    found = vectorised._blocks(torch.ones(70, 2), torch.ones(3, 2), -1)
+    assert [tuple(scores.shape) for _, _, scores in found] == [(64, 1)] * 3 + [(6, 1)] * 3
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("whole_rows", [True, False])
 def test_gradcheck(reduction, whole_rows, monkeypatch):
@@ -159,6 +185,19 @@ def test_inputs_need_not_be_contiguous(backend, dtype, tolerance, whole_rows, mo
     )
     found = values_and_gradients(ops.linear_cross_entropy, strided, dtype, target=target[:, 0], backend=backend)
     assert_same(found, expected, tolerance)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+@pytest.mark.parametrize("wanted", ["hidden", "items"])
+def test_a_gradient_alone_is_that_of_both(wanted, reduction):
+    inputs, target = inputs_of(5, 7, 3)
+    loss = lambda: ops.linear_cross_entropy(**inputs, target=target, reduction=reduction, backend="vectorised").sum()  # noqa: E731
+    inputs[wanted].requires_grad_()
+    alone = torch.autograd.grad(loss(), inputs[wanted])[0]
+    for value in inputs.values():
+        value.requires_grad_()
+    both = torch.autograd.grad(loss(), inputs[wanted])[0]
+    assert both.norm() > 0.1 and torch.equal(alone, both)
 
 
 def test_only_wanted_gradients_and_only_padding():

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqrec_edu import ops
+from seqrec_edu.ops._spectral_filter.reference import waves
 from seqrec_edu.ops._spectral_filter.vectorised import smooth
 from tests.ops.hopper import resources
-from tests.ops.support import DOUBLE, SINGLE, assert_same, jacobian_over_time, normal, values_and_gradients
+from tests.ops.support import DOUBLE, SINGLE, assert_same, jacobian_over_time, normal, values_and_gradients, weights
 
 GPU = torch.cuda.is_available()
 needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed: it exists for Linux")
@@ -213,6 +214,30 @@ def test_gradcheck(kind):
     for backend in ("reference", "vectorised"):
         call = lambda *v: run(**dict(zip(inputs, v, strict=True)), causal=kind == "causal", backend=backend)  # noqa: B023, E731
         assert torch.autograd.gradcheck(call, leaves)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gradient_alone_is_that_of_both(kind):
+    inputs = inputs_of(kind, 2, 9, 3)
+    both = values_and_gradients(run, inputs, torch.float64, causal=kind == "causal", backend="vectorised")
+    for wanted in ("x", "real" if kind == "spectrum" else "weight"):
+        leaf = inputs[wanted].clone().requires_grad_()
+        y = run(**(inputs | {wanted: leaf}), causal=kind == "causal", backend="vectorised")
+        (alone,) = torch.autograd.grad((y * weights(y)).sum(), leaf)
+        assert torch.equal(alone, both[f"gradient of {wanted}"])
+
+
+def test_a_wave_comes_back_to_the_last_bit():
+    """Its angle is counted in whole turns before it meets π: a wave is as exact at event 8,000 as at event 0."""
+    for wave in waves(8, 8_000, torch.zeros(1, dtype=torch.float64))[:2]:
+        assert torch.equal(wave.unflatten(1, (1_000, 8)), wave[:, None, :8].expand(-1, 1_000, -1))
+
+
+def test_the_matrix_is_circular_unless_a_causal_one_is_asked_for():
+    weight = torch.tensor([[1.0], [2.0], [3.0]])
+    circular = torch.tensor([[[1.0, 3, 2], [2, 1, 3], [3, 2, 1]]])
+    assert torch.equal(ops.mixing_matrix("spectral_filter", weight, 3), circular)
+    assert torch.equal(ops.mixing_matrix("spectral_filter", weight, 3, causal=True), circular.tril())
 
 
 def test_circles_are_of_lengths_that_an_fft_likes():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqrec_edu import ops
-from seqrec_edu.ops._target_rank import cpu
+from seqrec_edu.ops._target_rank import cpu, vectorised
 from seqrec_edu.training.metrics import expected_rank
 from tests.ops.support import generator
 
@@ -67,6 +67,18 @@ def test_compiled_and_vectorised_agree_with_the_tiles_they_have(items):
     hidden, catalogue, target, exclude = whole_numbers(300, items, 6, 40)
     run = lambda backend: ops.target_rank(hidden, catalogue, target, exclude=exclude, backend=backend)  # noqa: E731
     assert torch.equal(run("cpu"), run("vectorised"))
+
+
+@pytest.mark.parametrize(("users", "items", "fit"), [(1300, 1000, 524), (40, 70_000, 16)])
+def test_a_tile_is_two_megabytes_of_scores_or_sixteen_users(users, items, fit, monkeypatch):
+    """Memory does not grow with the users: one row of scores more would not fit."""
+    hidden, catalogue, target, _ = whole_numbers(users, items, 2, None)
+    seen, rank_in = [], vectorised.rank_in
+    monkeypatch.setattr(vectorised, "rank_in", lambda scores, *rest: seen.append(len(scores)) or rank_in(scores, *rest))
+    ops.target_rank(hidden, catalogue, target, backend="vectorised")
+    whole, rest = divmod(users, fit)
+    assert seen == [fit] * whole + [rest] * (rest > 0)
+    assert fit == 16 or 4 * fit * items <= 2 << 20 < 4 * (fit + 1) * items
 
 
 def test_a_score_that_a_tile_rounds_differently_is_counted_with_what_the_tile_shows(monkeypatch):

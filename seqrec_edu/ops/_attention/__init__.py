@@ -36,7 +36,8 @@ def attention(
     ``keep`` multiplies the weights after the softmax: a layer's dropout, drawn by the caller. A query that may read
     nothing, and every masked query, gives zeros, never NaN. Cost b·h·l²·p, with relations b·h·l·(l + c)·p; without
     relation and keep the l × l matrix is never stored.
-    Errors: ``ShapeError`` on axes that do not fit; ``ValueError`` on an index outside the tables.
+    Errors: ``ShapeError`` on axes that do not fit; ``ValueError`` on an index outside the tables, on a mask that is not
+    bool.
     Vaswani et al. 2017, section 3.2; relations: TiSASRec, WSDM 2020, doi 10.1145/3336191.3371786.
     """
     index, table_k, table_v = relation or (None, None, None)
@@ -46,6 +47,8 @@ def attention(
         index=(index, "b l l"), table_k=(table_k, "c h p"), table_v=(table_v, "c h p"), keep=(keep, "b h l l"),
     )  # fmt: skip
     same_kind("attention", q=q, k=k, v=v, bias=bias, table_k=table_k, table_v=table_v, keep=keep)
+    if mask is not None and mask.dtype != torch.bool:
+        raise ValueError(f"attention: mask must be bool, true at real events, got {mask.dtype}")
     if relation is not None:
         _check_classes(index, sizes["c"])
     return OPERATION.pick(q, backend)(q, k, v, causal=causal, mask=mask, bias=bias, relation=relation, keep=keep)

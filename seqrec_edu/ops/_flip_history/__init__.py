@@ -4,7 +4,7 @@ from torch import Tensor
 
 from seqrec_edu.ops._flip_history import reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
-from seqrec_edu.ops.checks import axis_sizes
+from seqrec_edu.ops.checks import axis_sizes, whole_numbers
 
 OPERATION = Operation(
     "flip_history",
@@ -29,10 +29,7 @@ def flip_history(
     outline = torch.empty(x.shape, device="meta")  # only the shape is looked at: "b l" and one axis for all the rest
     outline, axes = (outline.flatten(2), "b l d") if x.dim() > 2 else (outline, "b l")
     sizes = axis_sizes("flip_history", x=(outline, axes), lengths=(lengths, "b"))
-    if lengths.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
-        raise ValueError(f"flip_history: lengths must be whole numbers of events, got {lengths.dtype}")
-    if lengths.device != x.device:
-        raise ValueError(f"flip_history: lengths is on {lengths.device}, x on {x.device}")
+    whole_numbers("flip_history", x, lengths=lengths)
     shortest, longest = (int(bound) for bound in torch.aminmax(lengths))
     if shortest < 0 or longest > sizes["l"]:
         raise ValueError(

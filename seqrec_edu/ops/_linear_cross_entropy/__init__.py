@@ -4,7 +4,7 @@ from torch import Tensor
 from seqrec_edu.ops import compiled, gpu
 from seqrec_edu.ops._linear_cross_entropy import cpu, reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
-from seqrec_edu.ops.checks import axis_sizes, same_kind
+from seqrec_edu.ops.checks import axis_sizes, same_kind, whole_numbers
 
 WIDEST = 256  # rows of hidden and items that a program of the kernel holds on chip
 
@@ -46,12 +46,14 @@ def linear_cross_entropy(
     and ``items``; no double backward. Half precision is summed in fp32.
     Cost 6·t·v·d operations, 8 with "none" or more than 65,536 items; memory one tile of scores (2 MB, at most 16) and
     the two gradients.
-    Errors: ``ShapeError``; ``ValueError`` on a target or ``ignore_index`` outside the catalogue, a catalogue of padding
-    only, an unknown reduction, or "mean" of nothing. Targets on a GPU are not read for that, as it would stall: there
-    the kernel makes NaN of such a target or mean, and the other versions end in CUDA's own index error.
+    Errors: ``ShapeError``; ``ValueError`` on targets that are not whole numbers, one or ``ignore_index`` outside the
+    catalogue, a catalogue of padding only, an unknown reduction, or "mean" of nothing. Targets on a GPU are not read
+    for that, as it would stall: there the kernel makes NaN of such a target or mean, and the other versions end in
+    CUDA's own index error.
     """
     sizes = axis_sizes("linear_cross_entropy", hidden=(hidden, "t d"), items=(items, "v d"), target=(target, "t"))
     same_kind("linear_cross_entropy", hidden=hidden, items=items)
+    whole_numbers("linear_cross_entropy", hidden, target=target)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"linear_cross_entropy: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     _check_targets(target, sizes["v"], reduction, ignore_index)

@@ -9,11 +9,18 @@ from seqrec_edu.ops._low_rank_attention import reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
 from seqrec_edu.ops.checks import axis_sizes, same_kind
 
+LARGEST = 128  # interests, and channels of a head, that a program of the kernel holds on chip
 
-def _kernel_refuses(x: Tensor) -> str | None:
-    if x.dtype == torch.float64 and not gpu.interpreting():
+
+def _kernel_refuses(q: Tensor, pool_k: Tensor | None = None) -> str | None:
+    rank, width = 0 if pool_k is None else pool_k.shape[-1], q.shape[-1] if q.dim() == 4 else 0
+    if rank > LARGEST:
+        return f"it holds up to {LARGEST} interests on chip, axis r is {rank}"
+    if width > LARGEST:
+        return f"it holds heads up to {LARGEST} wide on chip, axis p is {width}"
+    if q.dtype == torch.float64 and not gpu.interpreting():
         return "its matrix products are for float32 and bfloat16, the tensor is torch.float64"
-    return gpu.refuses(x)
+    return gpu.refuses(q)
 
 
 OPERATION = Operation(
@@ -78,7 +85,7 @@ def low_rank_attention(
     if softmax_over not in ("interests", "positions"):
         raise ValueError(f"low_rank_attention: softmax_over must be 'interests' or 'positions', got {softmax_over!r}")
     if not causal:
-        return OPERATION.pick(q, backend)(
+        return OPERATION.pick(q, backend, pool_k)(
             q, k, v, pool_k, pool_v, mask=mask, softmax_over=softmax_over, keep=keep
         )  # fmt: skip
     if softmax_over == "positions":

@@ -22,18 +22,10 @@ import triton
 
 from seqrec_edu.ops._low_rank_attention.kernel_backward import backward_kernel
 from seqrec_edu.ops._low_rank_attention.kernel_forward import forward_kernel
-from seqrec_edu.ops.backends import BackendError
-
-LARGEST = 128  # interests, and channels of a head, that a program holds on chip
 
 
 def low_rank_attention(q, k, v, pool_k, pool_v, *, mask=None, softmax_over="interests", keep=None):
     """Same contract as the vectorised form, for up to 128 interests and heads of width 128."""
-    if max(pool_k.shape[2], q.shape[3]) > LARGEST:
-        raise BackendError(
-            f"low_rank_attention: the kernel holds {LARGEST} interests (axis r) and heads of width {LARGEST} (axis p) "
-            f"at most, got {pool_k.shape[2]} and {q.shape[3]}: use backend='vectorised'"
-        )
     return _LowRankAttention.apply(q, k, v, pool_k, pool_v, keep, mask, softmax_over == "positions")
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from seqrec_edu.ops import compiled, gpu
 from seqrec_edu.ops._selective_scan import cpu, reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
-from seqrec_edu.ops.checks import axis_sizes, same_kind
+from seqrec_edu.ops.checks import axis_sizes, in_range, same_kind
 
 
 def _with_skip_and_gate(scan):
@@ -62,7 +62,8 @@ def selective_scan(
 
     ``dt`` arrives positive (softplus already applied), ``A`` negative. Cost b·l·e·n updates. ``return_state`` also
     gives ``h`` after the last event; passing it on as ``initial_state`` continues the history exactly.
-    Errors: ``ShapeError`` on axes that do not fit. Mamba, arXiv 2312.00752, section 3.
+    Errors: ``ShapeError`` on axes that do not fit; on the CPU ``RangeError`` on ``dt < 0``, ``A > 0`` and on NaN or
+    infinity in them (a GPU is not made to wait for that). Mamba, arXiv 2312.00752, section 3.
     """
     axis_sizes(
         "selective_scan",
@@ -70,5 +71,7 @@ def selective_scan(
         initial_state=(initial_state, "b e n"),
     )  # fmt: skip
     same_kind("selective_scan", x=x, dt=dt, A=A, B=B, C=C, D=D, z=z, initial_state=initial_state)
+    in_range("selective_scan", "not negative: a step size, softplus already applied", least=0, dt=(dt, "b l e"))
+    in_range("selective_scan", "not positive: a state may fade, not grow (A = -exp(A_log))", most=0, A=(A, "e n"))
     y, state = OPERATION.pick(x, backend)(x, dt, A, B, C, D, z, initial_state)
     return (y, state) if return_state else y

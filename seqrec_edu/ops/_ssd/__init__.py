@@ -5,7 +5,7 @@ from torch import Tensor
 from seqrec_edu.ops import compiled, gpu
 from seqrec_edu.ops._ssd import cpu, reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
-from seqrec_edu.ops.checks import ShapeError, axis_sizes, same_kind
+from seqrec_edu.ops.checks import ShapeError, axis_sizes, in_range, same_kind
 
 
 def _with_skip(run):
@@ -58,7 +58,8 @@ def ssd(
 
     ``dt`` arrives positive, ``A`` negative; ``decay_scale`` is τ ≥ 0, multiplying the log-decay only (TiM4Rec's time
     factor, 1 if left out). ``chunk_size`` changes cost and memory, never the result. Heads are shared out evenly over
-    the groups g. Errors: ``ShapeError`` on axes that do not fit, ``ValueError`` on ``chunk_size < 1``.
+    the groups g. Errors: ``ShapeError`` on axes that do not fit, ``ValueError`` on ``chunk_size < 1``; on the CPU
+    ``RangeError`` on ``dt < 0``, τ < 0, ``A > 0`` and on NaN or infinity in them (a GPU is not made to wait for that).
     Mamba-2, arXiv 2405.21060, sections 3, 5 and 6.
     """
     sizes = axis_sizes(
@@ -71,5 +72,8 @@ def ssd(
         raise ShapeError(f"ssd: {sizes['h']} heads (axis h of x) cannot share {sizes['g']} groups (axis g of B) evenly")
     if chunk_size < 1:
         raise ValueError(f"ssd: chunk_size must be at least 1, got {chunk_size}")
+    in_range("ssd", "not negative: a step size, softplus already applied", least=0, dt=(dt, "b l h"))
+    in_range("ssd", "not positive: a state may fade, not grow (A = -exp(A_log))", most=0, A=(A, "h"))
+    in_range("ssd", "not negative: a factor on the decay", least=0, decay_scale=(decay_scale, "b l h"))
     y, state = OPERATION.pick(x, backend)(x, dt, A, B, C, D, decay_scale, initial_state, chunk_size=chunk_size)
     return (y, state) if return_state else y

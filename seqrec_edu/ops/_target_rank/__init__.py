@@ -4,7 +4,7 @@ from torch import Tensor
 from seqrec_edu.ops import compiled, gpu
 from seqrec_edu.ops._target_rank import cpu, reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
-from seqrec_edu.ops.checks import axis_sizes, same_kind
+from seqrec_edu.ops.checks import axis_sizes, same_kind, whole_numbers
 
 WIDEST = 256  # rows of hidden and items that a program of the kernel holds on chip
 
@@ -40,12 +40,13 @@ def target_rank(
     example what was seen; repeats count once, and the target itself is never left out. Scores are float32 or better,
     the rank is float32. Cost 2·u·v·d operations; memory one tile of scores.
     A target whose own score is NaN has rank NaN. Another item whose score is NaN does not rank.
-    Errors: ``ShapeError``; ``ValueError`` on a target or excluded item outside 1 … v-1.
+    Errors: ``ShapeError``; ``ValueError`` on item numbers that are not whole or outside 1 … v-1.
     """
     sizes = axis_sizes(
         "target_rank", hidden=(hidden, "u d"), items=(items, "v d"), target=(target, "u"), exclude=(exclude, "u s")
     )
     same_kind("target_rank", hidden=hidden, items=items)
+    whole_numbers("target_rank", hidden, target=target, exclude=exclude)
     if int(target.min()) < 1 or int(target.max()) >= sizes["v"]:
         raise ValueError(f"target_rank: a target must be an item number from 1 to {sizes['v'] - 1}")
     if exclude is not None and exclude.numel() and (int(exclude.min()) < 0 or int(exclude.max()) >= sizes["v"]):

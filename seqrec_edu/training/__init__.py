@@ -6,6 +6,7 @@ evaluate(model, split, "test")                           # measuring alone
 """
 
 from seqrec_edu.training.callbacks import Callback, Progress
+from seqrec_edu.training.ceiling import Leaking, against_ceiling, every_position, fresh_users
 from seqrec_edu.training.checkpoint import CheckpointError, load_model
 from seqrec_edu.training.evaluate import Evaluation, evaluate
 from seqrec_edu.training.fit import Diverged, FitResult, fit
@@ -24,14 +25,18 @@ __all__ = [
     "Evaluation",
     "FitResult",
     "FitSettings",
+    "Leaking",
     "NotCausal",
     "Progress",
     "Receipt",
     "Run",
     "RunError",
+    "against_ceiling",
     "compare",
     "evaluate",
+    "every_position",
     "fit",
+    "fresh_users",
     "load_model",
     "load_run",
     "make_receipt",

@@ -1,0 +1,138 @@
+"""What benchmarks/worlds.py says about the planted worlds: kept honestly, and true of what is committed."""
+
+import importlib.util
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqrec_edu.data.synthetic import WORLDS, world
+from seqrec_edu.models import build
+from seqrec_edu.training.ceiling import METRICS
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMITTED = sorted((ROOT / "benchmarks" / "results" / "worlds").glob("*.json"))
+
+
+def _script():
+    spec = importlib.util.spec_from_file_location("benchmarks_worlds", ROOT / "benchmarks" / "worlds.py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+script = _script()
+TRIALS = {trial.world: trial for trial in script.trials()}
+
+
+# What is asked
+
+
+def test_every_world_has_a_trial_and_every_line_names_what_there_is():
+    assert TRIALS.keys() == WORLDS.keys()
+    for trial in TRIALS.values():
+        blind = world(trial.world, **trial.dials).predictors[1:]
+        assert trial.metric in METRICS and trial.why and trial.lines
+        for one, other, word in trial.lines:
+            assert f"{one} {word} {other}" in trial.expected
+            assert one in trial.blocks and (other in trial.blocks or other in blind), (trial.world, one, other)
+        for label in trial.models:
+            name, settings = trial.built(label)
+            assert build(name, n_items=20, **settings).causal, f"{label} cannot be trained at every position"
+            assert trial.training(1, label).seed == 1
+
+
+# How it is kept
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """A trial that takes a moment; makes its results as the script would find them."""
+    monkeypatch.setattr(script, "ASKED", {"valid": 10, "test": 40})
+    trial = replace(TRIALS["gap-switch"], users=8, epochs=1, d_model=8, expected=["sasrec beats without time"])
+    return lambda **changes: script.Results(replace(trial, **changes), tmp_path)
+
+
+def test_a_finished_run_is_found_again_and_judged_alike(tiny):
+    results = tiny()
+    results.measure_predictors()
+    results.judge()
+    assert results.found["expectations"][0]["met"] is None, "nothing was run"
+    for seed in (0, 1):
+        results.run("sasrec", seed)
+    results.judge()
+    results.write()
+    again = tiny()
+    assert again.has("sasrec", 1) and not again.has("sasrec", 2)
+    was = json.loads(json.dumps(results.found))
+    again.judge()
+    assert again.found == was and was["expectations"][0]["met"] is False and not was["leaking"]
+    with pytest.raises(SystemExit, match="was made with another epochs"):
+        tiny(epochs=2)
+    second = tiny(epochs=2, setting="second: two epochs")
+    assert second.found["runs"] == [] and [each["epochs"] for each in second.found["earlier"]] == [1]
+
+
+def told(results, ranks):
+    """Results of runs that nobody made."""
+    for (label, seed), rank in ranks.items():
+        results.ranks[f"{label}/{seed}"] = np.asarray(rank, dtype=np.float64)
+        results.found["runs"].append({"model": label, "seed": seed, "against the ceiling": {}})
+    results.judge()
+    return [(each["found"], each["met"]) for each in results.found["expectations"]]
+
+
+def test_expectations_are_met_or_not(tiny):
+    hit, miss = np.ones(40), np.full(40, 2.0)
+    half = np.where(np.arange(40) % 2, 1.0, 2.0)
+    lines = ["tim4rec beats sasrec", "sasrec beats tim4rec", "sasrec does not beat tim4rec", "tisasrec beats sasrec"]
+    ranks = {("tim4rec", s): hit for s in (0, 1)} | {("sasrec", s): miss for s in (0, 1)} | {("tisasrec", 0): hit}
+    assert told(tiny(expected=lines), ranks) == [
+        (script.BEATS, True), (script.NOT, False), (script.NOT, True), ("not run", None)
+    ]  # fmt: skip
+    # People agree, seeds do not: three of each, and their means .75, .75, .5 against .5, .5, .75 tell nothing.
+    more = np.where(np.arange(40) % 4, 1.0, 2.0)
+    ranks = {("tim4rec", s): each for s, each in enumerate((more, more, half))}
+    ranks |= {("sasrec", s): each for s, each in enumerate((half, half, more))}
+    assert told(tiny(expected=lines[:1]), ranks) == [(script.NOT, False)]
+
+
+# What is committed
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=[path.stem for path in COMMITTED])
+def test_committed_results_hold(path):
+    """They belong to this code and these expectations, nobody exceeds the ceiling, and the verdicts follow."""
+    found, trial = json.loads(path.read_text(encoding="utf-8")), TRIALS[path.stem]
+    results = script.Results(trial, path.parent)  # refuses results of other settings
+    assert [each["line"] for each in found["expectations"]] == list(trial.expected), "an expectation was left out"
+    assert len(found["earlier"]) <= 1, "more than two settings: that is tuning"
+    assert len({(run["model"], run["seed"]) for run in found["runs"]}) == len(found["runs"]) > 0
+    for run in found["runs"]:
+        name, settings = run["built"]
+        assert (name, settings) == trial.built(run["model"])
+        for metric, each in run["against the ceiling"].items():
+            assert each["ceiling"] == found["predictors"]["bayes"]["expected"][metric]
+            assert not each["leaking"] and each["low"] <= each["ceiling"], f"{run['model']} is leaking"
+            value = float(results.table(metric, [f"{run['model']}/{run['seed']}"]).mean())
+            assert run["test"][metric]["value"] == pytest.approx(value, abs=6e-6)
+    results.judge()
+    assert results.found["leaking"] == [] and results.found["expectations"] == found["expectations"]
+    for each in found["expectations"]:
+        if each["met"] is not None:
+            beats = each["difference"]["low"] > 0
+            assert each["met"] == (beats == (" does not beat " not in each["line"]))
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=[path.stem for path in COMMITTED])
+def test_committed_ceilings_are_those_of_the_world(path):
+    found = json.loads(path.read_text(encoding="utf-8"))
+    results = script.Results(TRIALS[path.stem], path.parent)
+    split = results.split(0)
+    assert {run["split"] for run in found["runs"] if run["seed"] == 0} <= {split.hash}, "made by another generator"
+    for name, each in found["predictors"].items():
+        again = results.world.ceiling(split.histories, split.test, name).metrics
+        assert each["expected"] == {metric: round(again[metric], 5) for metric in METRICS}

@@ -42,7 +42,7 @@ def _case(sizes, peers_folder):
         ),
         *(replace(peer, needs=10 * states) for peer in peers.selective_scans(peers_folder, too_long=long(50))),
     ]  # fmt: skip
-    own = ladder("selective_scan", run, reference=4 * states, vectorised=20 * states)
+    own = ladder("selective_scan", run, reference=4 * states)
     return Case(
         name=f"{b} × {l}, {e} channels, {n} states",
         sizes=sizes,

@@ -1,14 +1,15 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from seqrec_edu.ops import gpu
-from seqrec_edu.ops._gated_norm import reference, vectorised
+from seqrec_edu.ops import compiled, gpu
+from seqrec_edu.ops._gated_norm import cpu, reference, vectorised
 from seqrec_edu.ops.backends import Operation, Rung
 from seqrec_edu.ops.checks import axis_sizes, same_kind
 
 OPERATION = Operation(
     "gated_norm",
     Rung("kernel", gpu.later("seqrec_edu.ops._gated_norm.kernel", "gated_norm"), gpu.refuses, gpu.HELD_BACK),
+    Rung("cpu", cpu.gated_norm, compiled.refuses),
     Rung("vectorised", vectorised.gated_norm),
     Rung("reference", reference.gated_norm),
 )

@@ -61,7 +61,8 @@ def selective_scan(
     ``h[t] = exp(dt[t] A) h[t-1] + dt[t] x[t] B[t]``;  ``y[t] = C[t]·h[t] + D x[t]``;  with ``z``: ``y · silu(z)``.
 
     ``dt`` arrives positive (softplus already applied), ``A`` negative. Cost b·l·e·n updates. ``return_state`` also
-    gives ``h`` after the last event; passing it on as ``initial_state`` continues the history exactly.
+    gives ``h`` after the last event; passing it on as ``initial_state`` continues the history exactly. Only the
+    backend "reference" differentiates twice.
     Errors: ``ShapeError`` on axes that do not fit; on the CPU ``RangeError`` on ``dt < 0``, ``A > 0`` and on NaN or
     infinity in them (a GPU is not made to wait for that). Mamba, arXiv 2312.00752, section 3.
     """

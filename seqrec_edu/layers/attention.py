@@ -3,6 +3,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seqrec_edu import ops
+from seqrec_edu.taps import tap
 
 
 class SelfAttention(nn.Module):
@@ -24,5 +25,8 @@ class SelfAttention(nn.Module):
             rearrange(project(x), "b l (h p) -> b l h p", h=self.heads)
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
-        y = ops.attention(q, k, v, causal=self.causal, mask=mask)
+        for name, tensor in (("q", q), ("k", k), ("v", v)):
+            tap(name, tensor, "b l h p")
+        tap("mask", mask, "b l")
+        y = tap("attended", ops.attention(q, k, v, causal=self.causal, mask=mask), "b l h p")
         return self.out_proj(rearrange(y, "b l h p -> b l (h p)"))

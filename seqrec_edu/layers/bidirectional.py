@@ -9,6 +9,7 @@ from seqrec_edu import ops
 from seqrec_edu.layers.dropout import Dropout
 from seqrec_edu.layers.mamba import MambaConfig, MambaLayer
 from seqrec_edu.ops.checks import axis_sizes
+from seqrec_edu.taps import tap
 
 FLIPS = ("history", "axis")
 
@@ -65,9 +66,11 @@ class BidirectionalMamba(nn.Module):
         axis_sizes("BidirectionalMamba", x=(x, "b l d"), mask=(mask, "b l"))
         flip = self._flip(mask)
         y, _ = self.mambas[0](x)
-        oldest_first = self.norms[0](self.dropout(y) + x)
+        oldest_first = tap("oldest_first", self.norms[0](self.dropout(y) + x), "b l d")
         y, _ = self.mambas[-1](flip(x))
         newest_first = self.norms[1](self.dropout(flip(y) if self.config.realign else y) + x)
+        tap("newest_first", newest_first, "b l d")
+        tap("mask", mask, "b l")
         return oldest_first + self.config.beta * newest_first
 
     def _flip(self, mask: Tensor | None) -> Callable[[Tensor], Tensor]:

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from seqrec_edu import ops
 from seqrec_edu.layers.recurrent import Recurrent
+from seqrec_edu.taps import tap
 
 
 class CausalConv(Recurrent):
@@ -21,4 +22,7 @@ class CausalConv(Recurrent):
     def forward(self, x: Float[Tensor, "b l e"], state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Returns ``y "b l e"`` and the window ``"b k-1 e"`` that continues it."""
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)  # under autocast x is bf16
-        return ops.causal_conv1d(x, weight, bias, activation=self.activation, initial_state=state, return_state=True)
+        y, window = ops.causal_conv1d(
+            x, weight, bias, activation=self.activation, initial_state=state, return_state=True
+        )
+        return tap("convolved", y, "b l e"), window

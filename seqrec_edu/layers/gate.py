@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqrec_edu.layers.dropout import Dropout
+from seqrec_edu.taps import tap
 
 ACTIVATIONS = {"gelu": F.gelu, "sigmoid": torch.sigmoid}
 
@@ -34,6 +35,7 @@ class InteractionGate(nn.Module):
     def forward(
         self, attended: Float[Tensor, "b l d"], stream: Float[Tensor, "b l d"], start: Float[Tensor, "b l d"]
     ) -> Float[Tensor, "b l d"]:
-        gated = self.gate_norm(ACTIVATIONS[self.activation](self.gate_proj(attended)) * stream)
+        gate = tap("gate", ACTIVATIONS[self.activation](self.gate_proj(attended)), "b l d")
+        gated = tap("gated", self.gate_norm(gate * stream), "b l d")
         joint = F.gelu(self.joint_proj(torch.cat([attended, gated], dim=-1)))
-        return self.norm(self.dropout(joint) + F.gelu(self.start_proj(start)))
+        return tap("hidden", self.norm(self.dropout(joint) + F.gelu(self.start_proj(start))), "b l d")

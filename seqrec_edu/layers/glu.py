@@ -1,8 +1,10 @@
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqrec_edu import ops
 from seqrec_edu.layers.dropout import Dropout
+from seqrec_edu.taps import tap
 
 
 class GatedLinearUnit(nn.Module):
@@ -21,4 +23,6 @@ class GatedLinearUnit(nn.Module):
 
     def forward(self, x: Float[Tensor, "b l d"]) -> Float[Tensor, "b l d"]:
         u, v = self.in_proj(x).chunk(2, dim=-1)
-        return self.norm(self.dropout(self.out_proj(ops.glu(u, v))) + x)
+        tap("u", u, "b l d")
+        tap("gate", lambda: torch.sigmoid(v), "b l d")
+        return tap("hidden", self.norm(self.dropout(self.out_proj(ops.glu(u, v))) + x), "b l d")

@@ -4,6 +4,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seqrec_edu.ops.checks import axis_sizes
+from seqrec_edu.taps import tap
 
 
 class LinearAttention(nn.Module):
@@ -42,6 +43,9 @@ class LinearAttention(nn.Module):
         q, k = F.normalize(F.elu(q), dim=-1), F.normalize(F.elu(k), dim=-1)
         if mask is not None:
             k = k.masked_fill(~mask[:, :, None, None], 0)
+        for name, tensor in (("q", q), ("k", k), ("v", v)):
+            tap(name, tensor, "b l h p")
+        tap("mask", mask, "b l")
         memory = einsum(k, v, "b s h p, b s h c -> b h p c") / q.shape[-1] ** 0.5
-        y = einsum(q, memory, "b t h p, b h p c -> b t h c")
+        y = tap("attended", einsum(q, memory, "b t h p, b h p c -> b t h c"), "b l h p")
         return self.out_proj(rearrange(y, "b l h p -> b l (h p)"))

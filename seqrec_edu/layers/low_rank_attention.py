@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from seqrec_edu import ops
 from seqrec_edu.layers.dropout import Dropout
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class LowRankAttention(nn.Module):
         q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
         pool_k, pool_v = k @ self.theta_k, v @ self.theta_v
         q, k, v = (rearrange(t, "b l (h p) -> b l h p", h=self.config.heads) for t in (q, k, v))
+        for name, tensor in (("q", q), ("k", k), ("v", v)):
+            tap(name, tensor, "b l h p")
+        for name, tensor in (("pool_k", pool_k), ("pool_v", pool_v)):
+            tap(name, tensor, "b l r")
+        tap("mask", mask, "b l")
         keep = None
         if self.training and self.config.attention_dropout:
             keep = self.attention_dropout(q.new_ones(*q.shape[:3], self.config.interests))
@@ -73,4 +79,5 @@ class LowRankAttention(nn.Module):
             causal=self.config.causal,
             keep=keep,
         )
-        return self.norm(self.dropout(rearrange(y, "b l h p -> b l (h p)")) + x)
+        tap("attended", y, "b l h p")
+        return tap("hidden", self.norm(self.dropout(rearrange(y, "b l h p -> b l (h p)")) + x), "b l d")

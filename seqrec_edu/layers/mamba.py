@@ -11,6 +11,7 @@ from seqrec_edu import ops
 from seqrec_edu.layers.conv import CausalConv
 from seqrec_edu.layers.initialise import step_bias
 from seqrec_edu.layers.recurrent import Recurrent
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,13 @@ class MambaLayer(Recurrent):
         low, B, C = self.x_proj(u).split([r, n, n], dim=-1)
         dt = F.softplus(einsum(low, self.dt_weight, "b l r, e r -> b l e") + self.dt_bias)
         u, B, C, z = (tensor.to(dt.dtype) for tensor in (u, B, C, z))  # under autocast: the state stays in float32
-        y, scanned = ops.selective_scan(
-            u, dt, -torch.exp(self.A_log), B, C, self.D, z, initial_state=scanned, return_state=True
-        )
-        return self.out_proj(y), (window, scanned)
+        A = -torch.exp(self.A_log)
+        for name, tensor in (("x", u), ("dt", dt), ("z", z)):
+            tap(name, tensor, "b l e")
+        for name, tensor in (("B", B), ("C", C)):
+            tap(name, tensor, "b l n")
+        tap("A", A, "e n")
+        tap("decay", lambda: torch.exp(dt[..., None] * A), "b l e n")
+        tap("gate", lambda: F.silu(z), "b l e")
+        y, scanned = ops.selective_scan(u, dt, A, B, C, self.D, z, initial_state=scanned, return_state=True)
+        return self.out_proj(tap("scanned", y, "b l e")), (window, scanned)

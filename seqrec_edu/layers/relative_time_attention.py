@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seqrec_edu import ops
 from seqrec_edu.layers.dropout import Dropout
 from seqrec_edu.ops.checks import axis_sizes
+from seqrec_edu.taps import tap
 
 SCALES = ("user", "running", "raw")
 
@@ -125,8 +126,13 @@ class RelativeTimeAttention(nn.Module):
         q, k, v = (rearrange(t, "b l (h p) -> b l h p", h=self.config.heads) for t in (q, k, v))
         table_k, table_v = (rearrange(t, "c (h p) -> c h p", h=self.config.heads) for t in tables)
         index = time_buckets(time, mask, span=self.config.span, scale=self.config.scale)
+        for name, tensor in (("q", q), ("k", k), ("v", v)):
+            tap(name, tensor, "b l h p")
+        tap("mask", mask, "b l")
+        tap("buckets", index, "b l l")
+        tap("table_k", table_k, "c h p")
         keep = None
         if self.training and self.config.dropout:
             keep = self.dropout(q.new_ones(batch, self.config.heads, length, length))
         y = ops.attention(q, k, v, causal=True, mask=mask, relation=(index, table_k, table_v), keep=keep)
-        return rearrange(y, "b l h p -> b l (h p)")
+        return rearrange(tap("attended", y, "b l h p"), "b l h p -> b l (h p)")

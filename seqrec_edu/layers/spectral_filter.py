@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from seqrec_edu import ops
 from seqrec_edu.layers.dropout import Dropout
 from seqrec_edu.ops.checks import axis_sizes
+from seqrec_edu.taps import tap
 
 PADS = ("zeroed", "kept")
 START = 0.02  # standard deviation of the factors a filter starts with
@@ -77,17 +78,20 @@ class SpectralFilter(nn.Module):
                 f"{length}: gather shorter histories or build it with a larger history_length"
             )
         mask = mask if self.config.pads == "zeroed" else None
-        y = self.norm(self.dropout(self._filter(x, mask)) + x)
-        return y if mask is None else y.masked_fill(~mask[:, :, None], 0)
+        y = self.norm(self.dropout(tap("filtered", self._filter(x, mask), "b l d")) + x)
+        return tap("hidden", y if mask is None else y.masked_fill(~mask[:, :, None], 0), "b l d")
 
     def _filter(self, x, mask):
         length = x.shape[1]
         weight = self.weight.to(torch.promote_types(self.weight.dtype, torch.float32))  # no complex half precision
         wide = x.to(weight.dtype)
+        tap("mask", mask, "b l")
         if self.config.causal:  # what lies behind the last event is never read, so a shorter filter does the same
+            tap("filter", weight, "l d")
             return ops.spectral_filter(wide, weight[:length], causal=True, mask=mask).to(x.dtype)
         missing = self.config.history_length - length
         wide = F.pad(wide, (0, 0, 0, missing))
         mask = None if mask is None else F.pad(mask, (0, missing))
-        y = ops.spectral_filter(wide, torch.view_as_complex(weight.contiguous()), mask=mask)
+        weight = tap("filter", torch.view_as_complex(weight.contiguous()), "f d")
+        y = ops.spectral_filter(wide, weight, mask=mask)
         return y[:, :length].to(x.dtype)

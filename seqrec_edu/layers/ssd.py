@@ -11,6 +11,7 @@ from seqrec_edu.layers.conv import CausalConv
 from seqrec_edu.layers.initialise import step_bias
 from seqrec_edu.layers.norm import GatedRMSNorm
 from seqrec_edu.layers.recurrent import Recurrent
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -88,17 +89,32 @@ class SSDLayer(Recurrent):
             dt = dt * time_factor
         dt = F.softplus(dt + self.dt_bias)
         u, B, C = (tensor.to(dt.dtype) for tensor in (u, B, C))  # under autocast: the state stays in float32
+        u, A = rearrange(u, "b l (h p) -> b l h p", p=c.head_dim), -torch.exp(self.A_log)
+        decay_scale = time_factor.to(dt.dtype) if time_factor is not None and placement == "decay" else None
+        self._show(u, dt, A, B, C, z, decay_scale)
         y, carried = ops.ssd(
-            rearrange(u, "b l (h p) -> b l h p", p=c.head_dim),
+            u,
             dt,
-            -torch.exp(self.A_log),
+            A,
             rearrange(B, "b l n -> b l 1 n"),
             rearrange(C, "b l n -> b l 1 n"),
             self.D,
-            decay_scale=time_factor.to(dt.dtype) if time_factor is not None and placement == "decay" else None,
+            decay_scale=decay_scale,
             chunk_size=c.chunk_size,
             initial_state=carried,
             return_state=True,
         )
-        y = self.norm(rearrange(y, "b l h p -> b l (h p)"), z)
+        tap("scanned", y, "b l h p")
+        y = tap("gated", self.norm(rearrange(y, "b l h p -> b l (h p)"), z), "b l e")
         return self.out_proj(y), (window, carried)
+
+    def _show(self, x, dt, A, B, C, z, decay_scale):
+        tap("x", x, "b l h p")
+        tap("dt", dt, "b l h")
+        tap("A", A, "h")
+        tap("B", B, "b l n")
+        tap("C", C, "b l n")
+        tap("decay_scale", decay_scale, "b l h")
+        tap("decay", lambda: torch.exp(dt * A if decay_scale is None else decay_scale * dt * A), "b l h")
+        tap("z", z, "b l e")
+        tap("gate", lambda: F.silu(z), "b l e")

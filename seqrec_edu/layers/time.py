@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqrec_edu.layers.conv import CausalConv
+from seqrec_edu.taps import tap
 
 ONE_BEFORE_SOFTPLUS = 0.5413248546129181  # softplus of this is 1
 
@@ -43,7 +44,7 @@ class LogGap(nn.Module):
     ) -> Float[Tensor, "b l"]:
         """``last`` is the time of the event before the first one, where a history continues."""
         gap = differences(time, last, self.float32_seconds).clamp(min=0)
-        return (torch.log1p(gap.to(self.mean.dtype)) - self.mean) / self.std * mask
+        return tap("gap", (torch.log1p(gap.to(self.mean.dtype)) - self.mean) / self.std * mask, "b l")
 
 
 def differences(time: Int[Tensor, "b l"], last: Int[Tensor, " b"] | None = None, in_float32: bool = False) -> Tensor:
@@ -80,4 +81,4 @@ class TimeStepMap(nn.Module):
         s, first = self.smooth(s, first)
         s, second = self.sharpen(s, second)
         tau = F.softplus(s + ONE_BEFORE_SOFTPLUS) if self.positive else 1 + s
-        return tau, (first, second)
+        return tap("time_factor", tau, "b l h"), (first, second)

@@ -14,6 +14,7 @@ from seqrec_edu.layers.conv import CausalConv
 from seqrec_edu.layers.dropout import Dropout
 from seqrec_edu.layers.time import differences
 from seqrec_edu.ops.checks import ShapeError
+from seqrec_edu.taps import tap
 
 
 class RowNorm(nn.Module):
@@ -69,7 +70,7 @@ class RowGap(nn.Module):
             raise ValueError("RowGap: a row is normalised as a whole and cannot continue from an earlier event")
         exact_length("RowGap", time, len(self.norm.weight))
         gap = differences(time, in_float32=self.float32_seconds).to(self.norm.weight.dtype)
-        return self.norm(self.dropout(gap))
+        return tap("gap", self.norm(self.dropout(gap)), "b l")
 
 
 class PositionMap(nn.Module):
@@ -99,7 +100,7 @@ class PositionMap(nn.Module):
         row = rows(gap, self.heads)
         s = self.mix(F.silu(self.lift(self.dropout(row))))
         smooth, _ = self.smooth(rearrange(s * row, "b h l -> b l h"))
-        return self.sharpen(smooth)[0], None
+        return tap("time_factor", self.sharpen(smooth)[0], "b l h"), None
 
 
 class GapUpdate(nn.Module):
@@ -124,7 +125,8 @@ class GapUpdate(nn.Module):
         row = rows(gap, tau.shape[2])
         g = torch.sigmoid(self.gate(self.dropout(row)))
         mixed = g * row + (1 - g) * rearrange(tau, "b l h -> b h l")
-        return self.norm(rearrange(mixed, "b h l -> b l h"), mask)
+        tap("share", lambda: rearrange(g.expand_as(row), "b h l -> b l h"), "b l h")
+        return tap("gap", self.norm(rearrange(mixed, "b h l -> b l h"), mask), "b l h")
 
 
 def rows(gap: Float[Tensor, "b l ..."], heads: int) -> Float[Tensor, "b h l"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from seqrec_edu.lens.cost import cost
 from seqrec_edu.lens.rungs import backends
 from seqrec_edu.lens.stepping import stepping
 from seqrec_edu.lens.subject import Subject, setting, subject
+from seqrec_edu.lens.table import as_html
 from seqrec_edu.lens.verdict import FAILS, UNKNOWN, Property
 
 PROPERTIES = (
@@ -87,16 +87,9 @@ class Audit:
         return "\n".join([f"Audit of {self.subject}: {self.setting}", *lines])
 
     def _repr_html_(self) -> str:
-        cells = [(p.name, p.verdict, p.number, p.sentence) for p in self.properties]
-        head = "".join(f'<th scope="col">{word}</th>' for word in ("property", "verdict", "measured", "what it says"))
-        body = "".join(
-            f'<tr><th scope="row">{html.escape(name)}</th>'
-            + "".join(f'<td style="text-align: left">{html.escape(text)}</td>' for text in rest)
-            + "</tr>"
-            for name, *rest in cells
-        )
-        caption = html.escape(f"Audit of {self.subject}: {self.setting}")
-        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        head = ("property", "verdict", "measured", "what it says")
+        rows = [(p.name, p.verdict, p.number, p.sentence) for p in self.properties]
+        return as_html(f"Audit of {self.subject}: {self.setting}", head, rows)
 
 
 def audit(

@@ -10,6 +10,7 @@ from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import FeedForward, SelfAttention, initialise
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Released, adam
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,13 @@ class BERT4Rec(Released, Recommender):
     The outputs at earlier events have read the next item itself: not causal. There are positions for history_length
     events and the token.
 
-    RecBole's wiring but for the biases of the items and dropout on the weights of the attention; the body has 107,712
-    parameters at l = 50. Presets: "recbole", its defaults, and "tim4rec", the baseline of TiM4Rec's authors on Beauty;
-    both blank out prefixes of a history where ``training`` here blanks out windows. Known to need several times
-    SASRec's epochs (Petrov and Macdonald 2022, arXiv 2207.07483). Sun et al. 2019, CIKM, arXiv 1904.06690, section 3.
+    RecBole's wiring but for the biases of the items and for dropout, which acts there after the norm of the embedding,
+    on the weights of the attention, and not inside the feed-forward. Left out too: to put the token behind a history
+    RecBole drops the oldest event of every one, however short, and a blank at the first event it never asks for. The
+    body has 107,712 parameters at l = 50. Presets: "recbole", its defaults, and "tim4rec", the baseline of TiM4Rec's
+    authors on Beauty; both blank out prefixes of a history where ``training`` here blanks out windows. Known to need
+    several times SASRec's epochs (Petrov and Macdonald 2022, arXiv 2207.07483). Sun et al. 2019, CIKM, arXiv
+    1904.06690, section 3.
     """
 
     name = "bert4rec"
@@ -81,7 +85,8 @@ class BERT4Rec(Released, Recommender):
 
     def forward(self, batch: Batch) -> Float[Tensor, "b l d"]:
         item = F.pad(batch.item, (0, 1)).scatter(1, batch.length[:, None], 0)
-        return self.fill(replace(batch, item=item, length=batch.length + 1))[:, 1:]
+        hidden = self.fill(replace(batch, item=item, length=batch.length + 1))[:, 1:]
+        return tap("hidden", hidden, "b l d")
 
     def fill(self, batch: Batch) -> Float[Tensor, "b l d"]:
         """Hidden vectors of all places of histories in which item 0 is a blank; at a blank, of what belongs there.
@@ -97,6 +102,7 @@ class BERT4Rec(Released, Recommender):
         blank = (batch.item == 0)[..., None]  # pads too, which nobody reads
         x = torch.where(blank, self.mask_token, self.item_embedding(batch.item))
         x = self.embedding_norm(self.dropout(x + self.position_embedding.weight[:length]))
+        tap("embedding", x, "b l d")
         for attention, norm, feed_forward in zip(self.attentions, self.norms, self.feed_forwards, strict=True):
             x = norm(self.dropout(attention(x, mask)) + x)
             x = feed_forward(x)

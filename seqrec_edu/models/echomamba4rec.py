@@ -17,6 +17,7 @@ from seqrec_edu.layers import (
 )
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Quirks, Released, adam, draw_pad, overwrite_steps, whole_rows
+from seqrec_edu.taps import tap
 
 FILTERS = ("circular", "causal", "off")
 BACKWARD = ("aligned", "reversed", "off")
@@ -117,7 +118,8 @@ class EchoMamba4Rec(Released, Recommender):
         self.causal = config.filter != "circular" and config.backward == "off"
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config.n_layers))
         initialise(self)
-        if config.has("random_pad"):
+        self.pad_in_softmax = config.has("random_pad")
+        if self.pad_in_softmax:
             draw_pad(self.item_embedding)
         if config.has("overwritten_steps"):
             overwrite_steps(self)
@@ -129,7 +131,7 @@ class EchoMamba4Rec(Released, Recommender):
         x = self.embed(item)
         for layer in self.layers:
             x = layer(x, mask)
-        return x[:, : batch.item.shape[1]]
+        return tap("hidden", x[:, : batch.item.shape[1]], "b l d")
 
 
 class _Layer(nn.Module):

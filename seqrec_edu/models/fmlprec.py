@@ -8,6 +8,7 @@ from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import FeedForward, SpectralFilter, SpectralFilterConfig, initialise
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Quirks, Released, adam, draw_pad, positions, whole_rows
+from seqrec_edu.taps import tap
 
 FILTERS = ("circular", "causal")
 
@@ -87,6 +88,7 @@ class FMLPRec(Released, Recommender):
         if not self.causal:  # n events end on the last place, and the pads after them go round to the first ones
             place = (place - batch.length[:, None]) % self.config.history_length
         x = self.dropout(self.embedding_norm(self.item_embedding(item) + self.position_embedding(place)))
+        tap("embedding", x, "b l d")
         for filtered, feed_forward in zip(self.filters, self.feed_forwards, strict=True):
             x = feed_forward(filtered(x, mask))
-        return x[:, : batch.item.shape[1]]
+        return tap("hidden", x[:, : batch.item.shape[1]], "b l d")

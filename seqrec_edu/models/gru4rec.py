@@ -7,6 +7,7 @@ from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import initialise
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Released, adam
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class GRU4Rec(Released, Recommender):
     state itself, so unlike a scan it cannot be computed but one event after the other.
 
     The RecBole wiring of Hidasi et al. 2016 (arXiv 1511.06939) as improved by Tan et al. 2016 (arXiv 1606.08117): items
-    embedded, cross-entropy over all of them. The body has 81,984 parameters. Presets: "recbole", its defaults, and
-    "tim4rec", the baseline that TiM4Rec's authors ran.
+    embedded, cross-entropy over all of them. The body has 81,984 parameters. RecBole draws items Xavier-normal
+    and leaves PyTorch's own start to W, b and the second layer. Presets: "recbole", its defaults, and "tim4rec", the
+    baseline that TiM4Rec's authors ran.
     """
 
     name = "gru4rec"
@@ -53,4 +55,5 @@ class GRU4Rec(Released, Recommender):
 
     def _advance(self, batch, state):
         y, state = self.gru(self.embed(batch.item), state)
-        return self.out_proj(y), state
+        tap("state", y, "b l e")
+        return tap("hidden", self.out_proj(y), "b l d"), state

@@ -10,6 +10,7 @@ from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import Dropout, FeedForward, initialise
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Quirks, Released, adam, draw_pad, positions, whole_rows
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ def _as_released(length: int, interests: int, dropout: float) -> tuple[dict[str,
 class LightSANs(Released, Recommender):
     """Attention to a few interests for what was consumed, and a separate attention for where it stands.
 
-    ``x = LN(dropout(embedding))``, then per layer ``x = LN(dropout(W_o (items + places)) + x)`` and a feed-forward of
-    inner width 4 d. ``items`` is ``ops.low_rank_attention`` with pools k θ_k, v θ_v. ``places`` mixes the same values
-    by learned positions P alone: ``softmax_s(q[t]·k[s] / (√2 p)) v[s]`` with q, k = W LN(P). Items and positions are
-    never added, so neither blurs the other, but the second half costs b·h·l² again.
+    ``x = dropout(LN(embedding))``, then per layer ``x = LN(dropout(W_o (items + places)) + x)`` and a feed-forward of
+    inner width 4 d that drops its output alone. ``items`` is ``ops.low_rank_attention`` with pools k θ_k, v θ_v.
+    ``places`` mixes the same values by learned positions P alone: ``softmax_s(q[t]·k[s] / (√2 p)) v[s]`` with
+    q, k = W LN(P). Items and positions are never added, so neither blurs the other, but the second half costs b·h·l²
+    again.
 
-    Not causal. Corrected against the authors' code: both softmaxes run over what is read, and pads take no part.
+    Not causal. Corrected against the authors' code: both softmaxes run over what is read, pads take no part, and
+    every layer draws its own θ, where theirs start as copies of the first.
     The body has 134,912 parameters at l = 200 with 20 interests. Fan et al. 2021, SIGIR, doi 10.1145/3404835.3462978.
     """
 
@@ -80,7 +83,8 @@ class LightSANs(Released, Recommender):
         self.position_embedding = nn.Embedding(config.history_length, config.d_model)
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config.n_layers))
         initialise(self)
-        if config.has("random_pad"):
+        self.pad_in_softmax = config.has("random_pad")
+        if self.pad_in_softmax:
             draw_pad(self.item_embedding)
 
     def forward(self, batch: Batch):
@@ -89,10 +93,10 @@ class LightSANs(Released, Recommender):
             item, _ = whole_rows("LightSANs", batch, self.config.history_length)
             mask = torch.ones_like(item, dtype=torch.bool)
         position = positions("LightSANs", self.position_embedding, item.shape[1])
-        x = self.embed(item)
+        x = tap("embedding", self.dropout(self.embedding_norm(self.item_embedding(item))), "b l d")
         for layer in self.layers:
             x = layer(x, position, mask)
-        return x[:, : batch.item.shape[1]]
+        return tap("hidden", x[:, : batch.item.shape[1]], "b l d")
 
 
 class _Layer(nn.Module):
@@ -105,15 +109,21 @@ class _Layer(nn.Module):
         self.theta_k, self.theta_v = (nn.Parameter(torch.randn(d, c.interests)) for _ in range(2))
         self.place_norm, self.norm = (nn.LayerNorm(d, eps=1e-12) for _ in range(2))
         self.dropout = Dropout(c.dropout)
-        self.feed_forward = FeedForward(d, c.dropout)
+        self.feed_forward = FeedForward(d, c.dropout, drop_at=("output",))
 
     def forward(self, x, position, mask):
         q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
         pool_k, pool_v = k @ self.theta_k, v @ self.theta_v
         q, k, v = (rearrange(tensor, "b l (h p) -> b l h p", h=self.heads) for tensor in (q, k, v))
+        for name, tensor in (("q", q), ("k", k), ("v", v)):
+            tap(name, tensor, "b l h p")
+        for name, tensor in (("pool_k", pool_k), ("pool_v", pool_v)):
+            tap(name, tensor, "b l r")
+        tap("mask", mask, "b l")
         keep = self._keep(*q.shape[:3], self.theta_k.shape[1], like=q)
         items = ops.low_rank_attention(q, k, v, pool_k, pool_v, mask=mask, softmax_over=self.over, keep=keep)
-        y = rearrange(items + self._places(v, position, mask), "b l h p -> b l (h p)")
+        attended = tap("attended", items + self._places(v, position, mask), "b l h p")
+        y = rearrange(attended, "b l h p -> b l (h p)")
         return self.feed_forward(self.norm(self.dropout(self.out_proj(y)) + x))
 
     def _keep(self, *shape: int, like: Tensor) -> Tensor | None:
@@ -131,4 +141,5 @@ class _Layer(nn.Module):
         real = mask[:, None, :, None] & mask[:, None, None, :]
         over = -1 if self.over == "interests" else -2
         weights = torch.softmax(scores.masked_fill(~real, torch.finfo(scores.dtype).min), dim=over) * real
+        tap("place_weights", weights, "b h l l")
         return einsum(weights.to(v.dtype), v, "b h t s, b s h p -> b t h p")

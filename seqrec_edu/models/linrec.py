@@ -7,6 +7,7 @@ from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import FeedForward, LinearAttention, initialise
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Quirks, Released, adam, draw_pad, positions, whole_rows
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class LinRec(Released, Recommender):
         self.norms = nn.ModuleList(nn.LayerNorm(config.d_model, eps=1e-12) for _ in layers)
         self.feed_forwards = nn.ModuleList(FeedForward(config.d_model, config.dropout) for _ in layers)
         initialise(self)
-        if config.has("random_pad"):
+        self.pad_in_softmax = config.has("random_pad")
+        if self.pad_in_softmax:
             draw_pad(self.item_embedding)
 
     def forward(self, batch: Batch):
@@ -75,7 +77,8 @@ class LinRec(Released, Recommender):
             item, mask = whole_rows("LinRec", batch, self.config.history_length)[0], None
         position = positions("LinRec", self.position_embedding, item.shape[1])
         x = self.embedding_norm(self.dropout(self.item_embedding(item) + position))
+        tap("embedding", x, "b l d")
         for attention, norm, feed_forward in zip(self.attentions, self.norms, self.feed_forwards, strict=True):
             x = norm(self.dropout(attention(x, mask)) + x)
             x = feed_forward(x)
-        return x[:, : batch.item.shape[1]]
+        return tap("hidden", x[:, : batch.item.shape[1]], "b l d")

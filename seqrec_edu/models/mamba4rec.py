@@ -1,14 +1,23 @@
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
 from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import FeedForward, MambaConfig, MambaLayer, initialise
 from seqrec_edu.models.recommender import Recommender
+from seqrec_edu.models.released import Quirks, overwrite_steps
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
-class Mamba4RecConfig:
+class Mamba4RecConfig(Quirks):
+    """Sizes, and how much of the authors' wiring.
+
+    mode               "corrected", or "official": the quirk below
+    overwritten_steps  see ``models.released``: the one quirk of the authors' code, off by default
+    """
+
     n_items: int
     d_model: int = 64
     n_layers: int = 1
@@ -16,6 +25,11 @@ class Mamba4RecConfig:
     conv_width: int = 4
     expand: int = 2
     dropout: float = 0.2
+    mode: str = "corrected"
+    overwritten_steps: bool = False
+
+    def __post_init__(self):
+        self.check("Mamba4Rec", {})
 
 
 class Mamba4Rec(Recommender):
@@ -24,7 +38,7 @@ class Mamba4Rec(Recommender):
     ``x = LN(dropout(embedding))``, then per layer ``x = LN(dropout(mamba(x)) + x)`` and a feed-forward of inner width
     4 d. With a single layer the residual around Mamba is left out, as in the authors' code. Liu et al. 2024 (arXiv
     2403.03900); the body has 72,256 parameters with one layer, 144,384 with two. Step sizes keep Mamba's own
-    initialisation.
+    initialisation, which the authors' code overwrites (``mode="official"``).
     """
 
     name = "mamba4rec"
@@ -37,6 +51,13 @@ class Mamba4Rec(Recommender):
         self.norms = nn.ModuleList(nn.LayerNorm(config.d_model, eps=1e-12) for _ in range(config.n_layers))
         self.feed_forwards = nn.ModuleList(FeedForward(config.d_model, config.dropout) for _ in range(config.n_layers))
         initialise(self)
+        if config.has("overwritten_steps"):
+            overwrite_steps(self)
+
+    def settings(self) -> dict[str, Any]:
+        """Without the options of the wiring where they are off: a run recorded before there were any is still found."""
+        off = {"mode": "corrected", "overwritten_steps": False}
+        return {name: value for name, value in super().settings().items() if off.get(name, ...) != value}
 
     def forward(self, batch: Batch):
         return self._advance(batch, None)[0]
@@ -49,4 +70,4 @@ class Mamba4Rec(Recommender):
             x = norm(self.dropout(y) + x) if self.config.n_layers > 1 else norm(self.dropout(y))
             x = feed_forward(x)
             states.append(carried)
-        return x, states
+        return tap("hidden", x, "b l d"), states

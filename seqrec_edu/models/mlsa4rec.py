@@ -15,6 +15,7 @@ from seqrec_edu.layers import (
 )
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Quirks, Released, adam, draw_pad, overwrite_steps, whole_rows
+from seqrec_edu.taps import tap
 
 ATTENTION = ("low-rank", "running", "off")
 GATES = ("gelu", "sigmoid")
@@ -122,7 +123,8 @@ class MLSA4Rec(Released, Recommender):
         initialise(self)
         if config.kaiming_init:
             _kaiming(self)
-        if config.has("random_pad"):
+        self.pad_in_softmax = config.has("random_pad")
+        if self.pad_in_softmax:
             draw_pad(self.item_embedding)
         if config.has("overwritten_steps"):
             overwrite_steps(self, None if config.kaiming_init else 0.02)  # Kaiming's uniform is what they start with
@@ -149,7 +151,7 @@ class MLSA4Rec(Released, Recommender):
         x = self.gate(attended, stream, start)
         for i in range(1, 1 + self.config.n_layers):
             x = mixed(i, x)
-        return x[:, : batch.item.shape[1]], carried
+        return tap("hidden", x[:, : batch.item.shape[1]], "b l d"), carried
 
 
 def _kaiming(model: nn.Module) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seqrec_edu.data.batches import Batch
 from seqrec_edu.data.split import Split
 from seqrec_edu.layers import Dropout
+from seqrec_edu.taps import tap
 
 
 class Recommender(nn.Module):
@@ -24,6 +25,7 @@ class Recommender(nn.Module):
 
     name: ClassVar[str]
     causal: ClassVar[bool]
+    pad_in_softmax: bool = False  # the loss counts the padding row as an item: see quirk random_pad in models.released
 
     def __init__(self, config: Any):
         super().__init__()
@@ -36,7 +38,7 @@ class Recommender(nn.Module):
 
     def embed(self, item: Int[Tensor, "b l"]) -> Float[Tensor, "b l d"]:
         """``LN(dropout(embedding))``, the entrance all models here share."""
-        return self.embedding_norm(self.dropout(self.item_embedding(item)))
+        return tap("embedding", self.embedding_norm(self.dropout(self.item_embedding(item))), "b l d")
 
     def forward(self, batch: Batch) -> Float[Tensor, "b l d"]:
         """Hidden vectors of all events; at padded positions their content is meaningless."""

@@ -3,9 +3,10 @@
 Two quirks come from habits around RecBole, so more than one model has them:
 
 random_pad
-    The padding row of the item embedding is a random vector that never learns: ``self.apply(init)`` draws it after
-    ``padding_idx`` had zeroed it, and ``padding_idx`` keeps its gradient away. A norm then gives it the size of a real
-    item. Where pads are kept out it changes nothing, so it needs a quirk that lets them in.
+    The padding row of the item embedding is a random vector: ``self.apply(init)`` draws it after ``padding_idx`` had
+    zeroed it. A norm then gives it the size of a real item. And it learns, but only by its other end: ``padding_idx``
+    keeps the gradient of what was read away, while their softmax counts the row as an item that nobody ever chose
+    (``pad_in_softmax``). Where pads are kept out it changes nothing, so it needs a quirk that lets them in.
 overwritten_steps
     The same ``apply`` reaches the Linear that makes Mamba's step sizes and sets its bias to zero. Cost: every step
     starts at softplus(0) = 0.69 instead of 0.001 … 0.1, and a state meant to remember hundreds of events forgets half
@@ -110,7 +111,7 @@ def positions(model: str, table: nn.Embedding, length: int) -> Tensor:
 
 @torch.no_grad()
 def draw_pad(embedding: nn.Embedding) -> None:
-    """Quirk ``random_pad``: a padding row of the same size as the other rows; ``padding_idx`` freezes it."""
+    """Quirk ``random_pad``: a padding row of the same size as the other rows. Set ``pad_in_softmax`` with it."""
     embedding.weight[0] = torch.randn(embedding.embedding_dim) * embedding.weight[1:].std(correction=0)
 
 

@@ -6,6 +6,7 @@ from torch import nn
 from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import FeedForward, SelfAttention, initialise
 from seqrec_edu.models.recommender import Recommender
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class SASRec(Recommender):
 
     ``x = LN(dropout(embedding + position))``, then per layer ``x = LN(dropout(attention(x)) + x)`` and a feed-forward
     of inner width 4 d. Norm after the residual, cross-entropy over all items: the RecBole wiring of Kang and McAuley
-    2018 (arXiv 1808.09781), whose body has 103,296 parameters at d = 64, l = 50.
+    2018 (arXiv 1808.09781), whose body has 103,296 parameters at d = 64, l = 50. Dropout acts elsewhere in RecBole:
+    after the norm of the embedding, on the weights of the attention, and not inside the feed-forward.
     """
 
     name = "sasrec"
@@ -48,8 +50,9 @@ class SASRec(Recommender):
             )
         position = self.position_embedding(torch.arange(length, device=batch.item.device))
         x = self.embedding_norm(self.dropout(self.item_embedding(batch.item) + position))
+        tap("embedding", x, "b l d")
         for attention, norm, feed_forward in zip(self.attentions, self.norms, self.feed_forwards, strict=True):
             # Right padding under a causal mask: no real event reads a pad, so no padding mask is needed.
             x = norm(self.dropout(attention(x)) + x)
             x = feed_forward(x)
-        return x
+        return tap("hidden", x, "b l d")

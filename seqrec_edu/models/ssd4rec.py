@@ -9,6 +9,7 @@ from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import Dropout, FeedForward, SSDConfig, SSDLayer, initialise
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Released, adam
+from seqrec_edu.taps import tap
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ class SSD4Rec(Released, Recommender):
     """State space duality in both directions, with one set of weights.
 
     ``x = LN(dropout(embedding))``, then per layer ``x = dropout(LN(ssd(x) + β ssd(flip(x)) + x))`` and a feed-forward
-    of inner width 4 d. ``flip`` turns round the real events of each history, and its reading is not turned back:
-    position t gets what was read from the last event down to the t-th newest, so at the last position, where a
-    recommendation is made, it has read everything, newest first. In training a share of the events is replaced by one
-    learned vector.
+    of inner width 4 d that drops its hidden width and, after the norm, its result. ``flip`` turns round the real events
+    of each history, and its reading is not turned back: position t gets what was read from the last event down to the
+    t-th newest, so at the last position, where a recommendation is made, it has read everything, newest first. In
+    training a share of the events is replaced by one learned vector.
 
     Not causal, unless ``beta=0``. The authors lay histories end to end in one row and restart the state at each; padded
     rows that are turned round by their own lengths give the same. They do not cut histories to l, so a preset's
@@ -98,11 +99,12 @@ class SSD4Rec(Released, Recommender):
             hidden = torch.rand(batch.item.shape, device=x.device) < self.config.masked
             x = torch.where(hidden[:, :, None], self.mask_token, x)
         x = self.embedding_norm(self.dropout(x)) if self.config.norm_embedding else x
+        tap("embedding", x, "b l d")
         carried = []
         for i, layer in enumerate(self.layers):
             x, after = layer(x, batch.length, state and state[i])
             carried.append(after)
-        return x, carried
+        return tap("hidden", x, "b l d"), carried
 
 
 class _Layer(nn.Module):
@@ -112,12 +114,13 @@ class _Layer(nn.Module):
         self.ssd = SSDLayer(SSDConfig(c.d_model, c.d_state, c.head_dim, c.conv_width, c.expand, c.chunk_size))
         self.norm = nn.LayerNorm(c.d_model, eps=1e-12)
         self.dropout = Dropout(c.dropout)
-        self.feed_forward = FeedForward(c.d_model, c.dropout)
+        self.feed_forward = FeedForward(c.d_model, c.dropout, drop_at=("hidden", "result"))
 
     def forward(self, x, length, state):
         y, state = self.ssd(x, state)
         if self.beta:
             newest_first, _ = self.ssd(ops.flip_history(x, length))
             newest_first = ops.flip_history(newest_first, length) if self.aligned else newest_first
+            tap("mask", lambda: torch.arange(x.shape[1], device=x.device) < length[:, None], "b l")
             y = y + self.beta * newest_first
         return self.feed_forward(self.dropout(self.norm(y + x))), state

@@ -21,6 +21,7 @@ from seqrec_edu.layers import (
 )
 from seqrec_edu.models.gaps import training_gaps
 from seqrec_edu.models.recommender import Recommender
+from seqrec_edu.taps import tap
 
 TIME = ("step", "decay", "off")
 MODES = ("corrected", "official")
@@ -164,7 +165,7 @@ class TiM4Rec(Recommender):
             x = self.norms[i](self.dropout(y) + x) if self.config.n_layers > 1 else self.norms[i](self.dropout(y))
             x = self.feed_forwards[i](x)
             carried.append(after)
-        return x, (batch.time[:, -1], carried)
+        return tap("hidden", x, "b l d"), (batch.time[:, -1], carried)
 
     def _gaps(self, batch, last_time):
         """Gaps "b l", and the mask of the norms over them (None where pads count)."""

@@ -9,6 +9,7 @@ from seqrec_edu.layers import FeedForward, RelativeTimeAttention, RelativeTimeAt
 from seqrec_edu.models.gaps import training_gaps
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.models.released import Released, adam
+from seqrec_edu.taps import tap
 
 TABLES = ("position_k", "position_v", "time_k", "time_v")
 
@@ -53,8 +54,10 @@ class TiSASRec(Released, Recommender):
     Blocks as in SASRec here, with which it can so be compared; the body has 139,392 parameters at d = 64, l = 50.
     The authors' blocks normalise before the attention, do without W_o, and have a feed-forward of inner width d.
     Presets: "authors" has the sizes in their code, and for training their batch and epochs, but one target per history
-    and the softmax over all items where they have every position and one sampled negative; "tim4rec" is the baseline
-    of TiM4Rec's authors. Li, Wang and McAuley 2020, WSDM, doi 10.1145/3336191.3371786, section 3.
+    and the softmax over all items where they have every position and one sampled negative; "tim4rec" has the sizes
+    and the unit of the baseline of TiM4Rec's authors, whose wiring differs: positions are added to the items at the
+    entrance, times are float32, and what is read from the tables of times drops out. Li, Wang and McAuley 2020, WSDM,
+    doi 10.1145/3336191.3371786, section 3.
     """
 
     name = "tisasrec"
@@ -108,4 +111,4 @@ class TiSASRec(Released, Recommender):
         for attention, out_proj, norm, feed_forward in blocks:
             x = norm(self.dropout(out_proj(attention(x, batch.time, batch.mask))) + x)
             x = feed_forward(x)
-        return x
+        return tap("hidden", x, "b l d")

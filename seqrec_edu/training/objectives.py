@@ -97,7 +97,8 @@ class NextItemLoss(nn.Module):
             mask = batch.target != 0
             hidden, target = hidden[mask], batch.target[mask]
         items = self.model.item_embedding.weight
-        return ops.linear_cross_entropy(hidden.to(items.dtype), items, target, reduction="sum")
+        padding = None if getattr(self.model, "pad_in_softmax", False) else 0
+        return ops.linear_cross_entropy(hidden.to(items.dtype), items, target, reduction="sum", ignore_index=padding)
 
 
 class ClozeLoss(nn.Module):

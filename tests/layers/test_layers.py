@@ -8,6 +8,7 @@ from torch import nn
 from seqrec_edu.layers import (
     CausalConv,
     Dropout,
+    FeedForward,
     LogGap,
     MambaConfig,
     MambaLayer,
@@ -100,3 +101,16 @@ def test_heads_must_divide():
         SelfAttention(64, 3, causal=True)
     with pytest.raises(ValueError, match="heads of width 48 do not divide the inner width 128"):
         SSDConfig(64, head_dim=48)
+
+
+@pytest.mark.parametrize("at", [(), ("hidden", "output"), ("output",), ("hidden", "result")], ids="-".join)
+def test_feed_forward_drops_where_it_is_told(at, monkeypatch):
+    """Dropout that doubles what it is given."""
+    layer, x = FeedForward(6, 0.5, drop_at=at).double(), torch.randn(2, 3, 6, dtype=torch.float64)
+    monkeypatch.setattr(Dropout, "forward", lambda self, x: 2 * x if self.p else x)
+    hidden, output, result = (2 if place in at else 1 for place in ("hidden", "output", "result"))
+    first, second = layer.body[0], layer.body[3]
+    expected = result * layer.norm(output * second(hidden * F.gelu(first(x))) + x)
+    torch.testing.assert_close(layer(x), expected)
+    with pytest.raises(ValueError, match="drop_at must name some of hidden, output, result"):
+        FeedForward(6, 0.5, drop_at=("outptu",))

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from seqrec_edu.layers import Dropout
 from seqrec_edu.models import LightSANs, build
 from tests.models.support import LENGTH, batch, feed_forward, layer_norm, read_from_embedding, readout, small
 
@@ -88,6 +89,18 @@ def test_dropout_acts_in_training_only():
     model.train()
     with torch.random.fork_rng():
         assert not torch.equal(model(history), model(history))
+
+
+def test_dropout_acts_where_the_authors_have_it(monkeypatch):
+    """Dropout that doubles: after the norm of the embedding, and in the feed-forward on the output alone."""
+    model, history, entered = small("lightsans", dropout=0.5), batch(9), []
+    expected = 2 * layer_norm(model.embedding_norm, model.item_embedding.weight[history.item])
+    model.layers[0].register_forward_pre_hook(lambda module, inputs: entered.append(inputs[0]))
+    monkeypatch.setattr(Dropout, "forward", lambda self, x: 2 * x if self.p else x)
+    model(history)
+    torch.testing.assert_close(entered[0], expected)
+    body = model.layers[0].feed_forward.body
+    assert (body[2].p, body[4].p, model.layers[0].feed_forward.dropout.p) == (0, 0.5, 0)
 
 
 def test_errors_say_what_was_expected():

@@ -119,3 +119,12 @@ def test_errors_name_what_there_is():
         build("tim4rec", n_items=3, time="yes")
     with pytest.raises(ValueError, match="positions for 5 events, the batch holds 12"):
         small("sasrec", history_length=5)(batch())
+
+
+def test_mamba4rec_official_overwrites_the_step_sizes():
+    """They start at softplus(0) instead of 0.001 … 0.1; nothing else is drawn otherwise."""
+    kept, overwritten = (build("mamba4rec", n_items=9, d_model=16, mode=mode) for mode in ("corrected", "official"))
+    assert not overwritten.mambas[0].dt_bias.any() and overwritten.mambas[0].dt_weight.std() < 0.04
+    steps = torch.nn.functional.softplus(kept.mambas[0].dt_bias)
+    assert steps.min() > 9e-4 and steps.max() < 0.11
+    assert {"mode", "overwritten_steps"}.isdisjoint(kept.settings()) and overwritten.settings()["mode"] == "official"

@@ -98,3 +98,8 @@ def test_errors_say_what_was_expected():
     ]:
         with pytest.raises(ValueError, match=says):
             small("ssd4rec", **settings)
+
+
+def test_dropout_in_the_feed_forward_acts_where_the_authors_have_it():
+    then = small("ssd4rec", dropout=0.5).layers[0].feed_forward
+    assert (then.body[2].p, then.body[4].p, then.dropout.p) == (0.5, 0, 0.5)

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "seqrec_edu"
 FLOORS = (
     "notation",
+    "taps",
     "data",
     "ops",
     "layers",

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from seqrec_edu.data.batches import EventStore, windows
-from seqrec_edu.models import SASRec
+from seqrec_edu.data.batches import Batch, EventStore, windows
+from seqrec_edu.models import SASRec, build
 from seqrec_edu.training import NotCausal, fit
 from seqrec_edu.training.objectives import NextItemLoss, Samples
 
@@ -74,3 +75,20 @@ def test_a_split_without_targets_is_refused(split, small, quick):
     nothing.train_end = split.histories.offsets[:-1] + 1
     with pytest.raises(ValueError, match="no training events"):
         Samples(nothing, quick())
+
+
+@pytest.mark.parametrize("name", ["lightsans", "mlsa4rec", "echomamba4rec", "linrec"])
+@pytest.mark.parametrize("mode", ["corrected", "official"])
+def test_the_padding_row_is_in_the_softmax_of_official_models_alone(name, mode):
+    """As in RecBole: an item that nobody chose, which learns from that; written with PyTorch's own cross-entropy."""
+    model = build(name, n_items=20, d_model=16, dropout=0.0, history_length=6, mode=mode).double().eval()
+    item = torch.tensor([[3, 7, 1, 9, 0, 0], [5, 2, 0, 0, 0, 0]])
+    history = Batch(item, item * 100, torch.tensor([4, 2]), torch.tensor([8, 20]))
+    items = model.item_embedding.weight
+    scores = model(history)[torch.arange(2), history.length - 1] @ items.T
+    if mode == "corrected":
+        scores[:, 0] = -torch.inf
+    loss = NextItemLoss(model)(history)
+    torch.testing.assert_close(loss, F.cross_entropy(scores, history.target, reduction="sum"))
+    loss.backward()
+    assert bool(items.grad[0].any()) == (mode == "official")

@@ -55,6 +55,9 @@ def _trace(trace: go.Figure, origin: np.datetime64 | None, values: bool) -> str:
     name = f' "{plain(trace.name)}"' if trace.name else ""
     if not values:
         return kind + name
+    if isinstance(trace.meta, dict) and "range" in trace.meta:  # a heat map that stores its numbers in another unit
+        low, high, mean = (number(value) for value in trace.meta["range"])
+        return f"{kind}{name} z [{'×'.join(map(str, np.shape(trace.z)))}] {low}…{high} mean {mean}"
     seen = [(key, trace[key]) for key in _DATA if key in trace and trace[key] is not None]
     return f"{kind}{name}" + "".join(f" {key} {_array(data, origin)}" for key, data in seen)
 

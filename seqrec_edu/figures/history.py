@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from .template import CATEGORIES, INK, MUTED, QUIET, SYMBOLS, new_figure
+from .template import CATEGORIES, FAINT, GAP, INK, LINE, MUTED, QUIET, SYMBOLS, new_figure
 from .text import short, span
 
 _NAMED_ROWS = 60  # beyond this many events the names would overlap; hover still has them
@@ -45,7 +45,7 @@ def history_timeline(
     rows = np.arange(1, length + 1)
     figure.add_scatter(
         x=dates, y=rows, mode="lines", name="path", showlegend=False, hoverinfo="skip",
-        line={"shape": "hv", "color": "#c9cdd2", "width": 1.5},
+        line={"shape": "hv", "color": LINE, "width": 1.5},
     )  # fmt: skip
     _mark_gaps(figure, times, dates, total * _GAP_SHARE if gap is None else gap)
     hover = _hover(labels, kinds, times)
@@ -111,7 +111,7 @@ def _mark_gaps(figure: go.Figure, times: np.ndarray, dates: np.ndarray, threshol
         )  # fmt: skip
     figure.add_scatter(
         x=x, y=y, mode="lines", name=f"wait of {span(threshold)} or more", hoverinfo="skip",
-        line={"color": "#d9c98a", "width": 6},
+        line={"color": GAP, "width": 6},
     )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def _axes(figure: go.Figure, labels: list[str], dates: np.ndarray, total: int) -
     length = len(labels)
     pad = np.timedelta64(int((total or 86400) * 25), "ms")  # 2.5 % on the left; more on the right, for the last label
     figure.update_xaxes(title_text="date (UTC)", range=[dates[0] - pad, dates[-1] + (3 * pad if total else pad)])
-    figure.update_yaxes(range=[length + 0.8, 0.2], zeroline=False, gridcolor="#f0f1f2")
+    figure.update_yaxes(range=[length + 0.8, 0.2], zeroline=False, gridcolor=FAINT)
     if length <= _NAMED_ROWS:
         texts = [short(label) for label in labels]
         size = 12 if length <= 30 else 10

@@ -40,13 +40,18 @@ def sketch(figure: go.Figure) -> str:
 def _plots(figure: go.Figure) -> Iterable[dict]:
     for yaxis in figure.select_yaxes():
         name = yaxis.plotly_name.replace("axis", "")  # y, y2
-        traces = [trace for trace in figure.data if trace.type == "scatter" and (trace.yaxis or "y") == name]
+        traces = [trace for trace in figure.data if _is_line(trace) and (trace.yaxis or "y") == name]
         levels = [shape.y0 for shape in figure.layout.shapes if shape.yref == name and shape.y0 == shape.y1]
         xaxis = figure.layout[yaxis.plotly_name.replace("y", "x", 1)]
         low = 0.0 if yaxis.rangemode == "tozero" else None
         notes = [(note.y, plain(note.text)) for note in figure.layout.annotations if note.yref == name]
         names = {"x": plain(xaxis.title.text), "y": plain(yaxis.title.text), "notes": notes}
         yield {"traces": traces, "levels": levels, "low": low, **names}
+
+
+def _is_line(trace: go.Figure) -> bool:
+    """Whether a trace is a line or points; the area of an interval is left to the real figure."""
+    return trace.type == "scatter" and trace.fill is None
 
 
 def _plot(plot: dict, box: tuple[float, float, float, float]) -> list[str]:

@@ -1,6 +1,7 @@
 """How numbers, spans of time and long names are written in figures and digests: one place, so that they look alike."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -44,6 +45,27 @@ def short(text: str, width: int = 34) -> str:
     cut = text[: width - 1]
     space = cut.rfind(" ")
     return (cut[:space] if space > 0.7 * width else cut).rstrip(" ,;:-") + "…"
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Write a table as text: numbers to the right, words to the left, two spaces between; `None` becomes a dash."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    right = [all(isinstance(row[i], (*_NUMBERS, type(None))) for row in rows) for i in range(len(header))]
+    lines = [[text.rjust(w) if r else text.ljust(w) for text, w, r in zip(line, widths, right, strict=True)]
+             for line in (header, *cells)]  # fmt: skip
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, (float, np.floating)):
+        return f"{value:#.4g}" if value else "0.000"  # zeros kept, so that a column lines up
+    return number(value) if isinstance(value, _NUMBERS) else " ".join(str(value).split())
 
 
 def plain(text: str | None) -> str:

@@ -7,7 +7,14 @@ import plotly.io as pio
 import pytest
 
 from seqrec_edu.figures import history_timeline, top_k_bars, top_k_change, training_curves
+from seqrec_edu.figures.dark import _PAIRS, DARK_CATEGORIES
 from seqrec_edu.figures.template import CARD, CATEGORIES, DASHES, INK, MUTED, SYMBOLS
+
+CARDS = {
+    "light": (CARD, CATEGORIES, (INK, MUTED)),
+    "dark": (_PAIRS[CARD], DARK_CATEGORIES, (_PAIRS[INK], _PAIRS[MUTED])),
+}
+cards = pytest.mark.parametrize("card", CARDS)
 
 # Machado, Oliveira and Fernandes (2009), full severity, in linear RGB.
 EYES = {
@@ -35,15 +42,18 @@ def lab(rgb):
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
+@cards
 @pytest.mark.parametrize("eye", EYES)
-def test_categories_stay_apart(eye):
-    seen = [lab(np.asarray(EYES[eye]) @ linear(colour)) for colour in CATEGORIES]
+def test_categories_stay_apart(card, eye):
+    seen = [lab(np.asarray(EYES[eye]) @ linear(colour)) for colour in CARDS[card][1]]
     assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 12  # 2.3 is the least that an eye tells
 
 
-def test_contrast_on_the_card():
-    assert min(contrast(colour, CARD) for colour in CATEGORIES) >= 3  # WCAG 2.2, 1.4.11, graphics
-    assert min(contrast(colour, CARD) for colour in (INK, MUTED)) >= 4.5  # 1.4.3, text
+@cards
+def test_contrast_on_the_card(card):
+    ground, categories, texts = CARDS[card]
+    assert min(contrast(colour, ground) for colour in categories) >= 3  # WCAG 2.2, 1.4.11, graphics
+    assert min(contrast(colour, ground) for colour in texts) >= 4.5  # 1.4.3, text
 
 
 def test_colour_is_never_the_only_sign():

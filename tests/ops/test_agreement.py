@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.functional import softplus
 
 from seqrec_edu import ops
 from tests.ops.support import (
@@ -46,6 +47,15 @@ def test_ssd(length, backend, dtype, tolerance, time):
     expected = values_and_gradients(ops.ssd, inputs, torch.float64, backend="reference", return_state=True)
     found = values_and_gradients(ops.ssd, inputs, dtype, backend=backend, return_state=True)
     assert_same(found, expected, tolerance)
+
+
+def test_rounding_does_not_pile_up_over_a_long_history():
+    """The compiled loop of ssd carries the gradient of the decay from event to event, and rounding errors with it."""
+    inputs = {"x": normal(16, 200, 2, 8, seed=0), "dt": softplus(normal(16, 200, 2, seed=1) - 2)}
+    inputs |= {"A": -torch.tensor([1.0, 16.0]), "B": normal(16, 200, 1, 5, seed=2), "C": normal(16, 200, 1, 5, seed=3)}
+    expected = values_and_gradients(ops.ssd, inputs, torch.float64, backend="vectorised")["gradient of A"]
+    found = values_and_gradients(ops.ssd, inputs, torch.float32, backend="cpu")["gradient of A"]
+    assert (found - expected).norm() < 2e-6 * expected.norm()
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7, 64, 1000])

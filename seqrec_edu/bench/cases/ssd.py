@@ -38,7 +38,7 @@ def _case(sizes, peers_folder):
     fused = only(lambda q, k, v: rivals.fused_attention(q, k, v, True), "q", "k", "x")
     dual = only(rivals.masked_matrix, *USED)
     others = [
-        Variant("masked-matrix", "masked matrix", dual, missing=quadratic, needs=8 * matrix),
+        Variant("masked-matrix", "masked matrix", dual, missing=quadratic, needs=96 * matrix),
         Variant("minimal", "chunks, C·B per head", only(rivals.minimal_chunked, *USED)),
         *peers.ssds(peers_folder),
         Variant("sdpa", "fused attention (SDPA), same sizes", fused, truth=ATTENTION, missing=quadratic),

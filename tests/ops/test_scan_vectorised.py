@@ -23,6 +23,15 @@ def test_wherever_the_last_stretch_ends(length, gate, state):
     assert_same(values_and_gradients(run, inputs, torch.float64), expected, DOUBLE)
 
 
+def test_a_state_of_one_number():
+    inputs = scan_inputs(2, 7, 3, 1)
+    found, expected = (
+        values_and_gradients(ops.selective_scan, inputs, torch.float64, backend=backend, return_state=True)
+        for backend in ("vectorised", "reference")
+    )
+    assert_same(found, expected, DOUBLE)
+
+
 @pytest.mark.parametrize(("length", "stretch"), [(1, 1), (2, 1), (8, 2), (17, 2), (18, 3), (200, 10)])
 def test_few_states_are_kept(length, stretch):
     assert vectorised._stretch(torch.empty(1, length, 1)) == stretch

@@ -241,7 +241,7 @@ def test_the_matrix_is_circular_unless_a_causal_one_is_asked_for():
 
 
 def test_circles_are_of_lengths_that_an_fft_likes():
-    assert [smooth(n) for n in (1, 7, 99, 397, 399, 511)] == [1, 8, 100, 400, 400, 512]
+    assert [smooth(n) for n in (1, 7, 9, 25, 99, 397, 399, 511)] == [1, 8, 9, 25, 100, 400, 400, 512]
 
 
 @pytest.mark.parametrize(

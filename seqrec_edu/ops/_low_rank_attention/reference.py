@@ -25,7 +25,7 @@ def mixing_matrix(q, k, pool_k, pool_v, *, mask=None, softmax_over="interests", 
     return einsum(weights, pools(pool_v, mask, causal), "b h t r, b t s r -> b h t s")
 
 
-def pools(logits, mask=None, causal=False):
+def pools(logits, mask, causal):
     """``P "b t s r"``: the share of event s in interest r, as query t finds it. One distribution over s for each r.
 
     It is the same for every t, unless ``causal``: then it is a softmax over the events s ≤ t.

@@ -40,7 +40,7 @@ FILES = ("reference.py", "vectorised.py")
 # Which tests know an operation, sharpest and quickest first. Others: those whose names hold the operation's.
 TESTS = {
     "causal_conv1d": ("conv", "oracles properties state agreement errors"),
-    "selective_scan": ("scan", "oracles properties state agreement errors"),
+    "selective_scan": ("scan", "scan_vectorised oracles properties state agreement errors"),
     "ssd": ("ssd or head or time_factor or padding_changes", "oracles properties state agreement errors"),
     "attention": ("attention or relative_time", "relative_time agreement errors oracles"),
     "glu": ("glu or gated_norm", "gated_norm"),  # the file holds both

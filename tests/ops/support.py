@@ -50,7 +50,7 @@ def conv_inputs(b, l, e, k, *, state=True):
 
 def values_and_gradients(operation, inputs, dtype, **options):
     """Outputs of an operation, and the gradients of a fixed weighting of them to every input, as one named dict."""
-    leaves = {name: value.to(dtype).requires_grad_() for name, value in inputs.items()}
+    leaves = {name: value.detach().to(dtype, copy=True).requires_grad_() for name, value in inputs.items()}
     outputs = operation(**leaves, **options)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     weighted = sum((y * weights(y)).sum() for y in outputs)

@@ -95,7 +95,8 @@ def _show(document: dict[str, Any], report) -> None:
 
 def _draw(document: dict[str, Any], folder: Path) -> list[Path]:
     """The picture of one operation, or a line that says why there is none."""
-    from seqrec_edu.bench import report, store
+    from seqrec_edu.bench import report
+    from seqrec_edu.data.files import write_whole
     from seqrec_edu.figures.benchmark import benchmark_curves
     from seqrec_edu.panels.pictures import picture
 
@@ -114,7 +115,7 @@ def _draw(document: dict[str, Any], folder: Path) -> list[Path]:
         typer.echo("no picture: it takes kaleido and Chrome; SEQREC_EDU_PICTURES=1 shows what is wrong", err=True)
         return []
     path = folder / f"{document['operation']}.png"
-    store.replace(path, png)
+    write_whole(path, png)
     return [path]
 
 

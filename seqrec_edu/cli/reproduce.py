@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqrec_edu.cli import typed
+from seqrec_edu.cli.common import Device, explained, nothing, option, use_threads
 from seqrec_edu.cli.tables import table
-from seqrec_edu.cli.train import Device, _explained, _nothing, _option, _use
 
 if TYPE_CHECKING:
     from seqrec_edu.reproduce import Reproduction
@@ -21,15 +21,15 @@ PaperName = Annotated[
 ]
 Data = Annotated[str, typer.Option("--data", "-d", metavar="NAME", help="A name from `seqrec-edu data list`.")]
 Seeds = Annotated[str, typer.Option("--seeds", metavar="0,1,2", help="Runs of each variant.")]
-Only = Annotated[str | None, _option("--only", metavar="VARIANT,…", help="Some variants. Default: all of the paper.")]
+Only = Annotated[str | None, option("--only", metavar="VARIANT,…", help="Some variants. Default: all of the paper.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the receipts that are kept.")]
 DataOptions = Annotated[
     list[str] | None,
-    _option("--data-option", metavar="KEY=VALUE", help="Of what makes or reads the data: users=500, …"),
+    option("--data-option", metavar="KEY=VALUE", help="Of what makes or reads the data: users=500, …"),
 ]
-Where = Annotated[Path | None, _option("--from", help="Folder to take data from, instead of the network.")]
-Threads = Annotated[int | None, _option("--threads", min=1, help="Of the CPU. Default: one per core.")]
+Where = Annotated[Path | None, option("--from", help="Folder to take data from, instead of the network.")]
+Threads = Annotated[int | None, option("--threads", min=1, help="Of the CPU. Default: one per core.")]
 On = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 Collect = Annotated[bool, typer.Option("--collect", help="Copy finished receipts and ranks from OUT to RESULTS.")]
 Page = Annotated[bool, typer.Option("--page", help="Write docs/reproduction.md from RESULTS.")]
@@ -59,16 +59,16 @@ def reproduce(
     """
     if paper is None and not (collect or page):
         raise typer.BadParameter("name a paper to run, or give --collect or --page", param_hint="PAPER")
-    with _explained("stopped; the same command goes on from here"):
+    with explained("stopped; the same command goes on from here"):
         failed: dict[str, str] = {}
         if paper is not None:
             from seqrec_edu.reproduce import reproduce as run
 
-            _use(threads)
+            use_threads(threads)
             names = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
             done = run(
                 paper, data, seeds=typed.seeds(seeds, None), only=names, out=out, results=results,
-                device=device.value, say=_nothing if quiet else typer.echo,
+                device=device.value, say=nothing if quiet else typer.echo,
                 callbacks=lambda: [] if quiet else [_progress()],
                 data_options=typed.data_options(data_option or (), None), mirror=mirror,
             )  # fmt: skip

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqrec_edu.cli import typed
+from seqrec_edu.cli.common import Device, explained, is_first, nothing, option, use_threads
 from seqrec_edu.cli.tables import table
 
 if TYPE_CHECKING:
@@ -29,13 +28,8 @@ NEURAL = [
 Model = StrEnum("Model", [*NEURAL, "popularity", "last-item", "most-recent"])
 Objective = StrEnum("Objective", ["every-position", "prefix", "cloze"])
 Protocol = StrEnum("Protocol", ["leave-one-out", "global-time"])
-Device = StrEnum("Device", ["auto", "cpu", "cuda"])
 Part = StrEnum("Part", ["valid", "test"])
 Seen = StrEnum("Seen", ["unmasked", "masked"])
-
-
-def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
 
 
 ModelName = Annotated[
@@ -47,64 +41,32 @@ Data = Annotated[
         "--data", "-d", metavar="NAME_OR_FILE", help="A file of yours, or a name from `seqrec-edu data list`."
     ),
 ]
-Out = Annotated[Path | None, _option("--out", "-o", help="Folder of the run. Default: runs/MODEL-DATA.")]
-Where = Annotated[
-    Path | None, _option("--from", help="Folder to take data from, instead of the network.", panel="Data")
-]
+Out = Annotated[Path | None, option("--out", "-o", help="Folder of the run. Default: runs/MODEL-DATA.")]
+Where = Annotated[Path | None, option("--from", help="Folder to take data from, instead of the network.", panel="Data")]
 SplitBy = Annotated[Protocol, typer.Option("--split", help="How to divide events.", rich_help_panel="Data")]
-Core = Annotated[int | None, _option("--core", help="Fewest events of a user and item. Default: 5.", panel="Data")]
+Core = Annotated[int | None, option("--core", help="Fewest events of a user and item. Default: 5.", panel="Data")]
 DataOptions = Annotated[
     list[str] | None,
-    _option("--data-option", metavar="KEY=VALUE", help="Of what makes or reads them: users=500, …", panel="Data"),
+    option("--data-option", metavar="KEY=VALUE", help="Of what makes or reads them: users=500, …", panel="Data"),
 ]
 Sets = Annotated[
     list[str] | None,
-    _option("--set", metavar="KEY=VALUE", help="Any other setting of the model or of training: n_layers=1, clip=5, …"),
+    option("--set", metavar="KEY=VALUE", help="Any other setting of the model or of training: n_layers=1, clip=5, …"),
 ]
-Target = Annotated[Objective | None, _option("--objective", help="What is predicted. Default: every-position.")]
-Length = Annotated[int | None, _option("--history-length", help="Events a model sees at most. Default: 200.")]
-Epochs = Annotated[int | None, _option("--epochs", help="Passes over the data at most. Default: by their size.")]
-BatchSize = Annotated[int | None, _option("--batch-size", help="Targets per step. Default: by the size of the data.")]
-Rate = Annotated[float | None, _option("--learning-rate", help="The highest one. Default: 0.002.")]
-Dropout = Annotated[float | None, _option("--dropout", help="Default: that of the model, 0.2.")]
-Patience = Annotated[int | None, _option("--patience", help="Epochs to wait for a better one. Default: 10.")]
-Seed = Annotated[int | None, _option("--seed", help="Decides every random number. Default: 0.")]
-Seeds = Annotated[str | None, _option("--seeds", metavar="0,1,2", help="Several runs, in OUT/seed-0, OUT/seed-1, …")]
-Threads = Annotated[int | None, _option("--threads", min=1, help="Of the CPU. Default: one per core.", panel="Machine")]
+Target = Annotated[Objective | None, option("--objective", help="What is predicted. Default: every-position.")]
+Length = Annotated[int | None, option("--history-length", help="Events a model sees at most. Default: 200.")]
+Epochs = Annotated[int | None, option("--epochs", help="Passes over the data at most. Default: by their size.")]
+BatchSize = Annotated[int | None, option("--batch-size", help="Targets per step. Default: by the size of the data.")]
+Rate = Annotated[float | None, option("--learning-rate", help="The highest one. Default: 0.002.")]
+Dropout = Annotated[float | None, option("--dropout", help="Default: that of the model, 0.2.")]
+Patience = Annotated[int | None, option("--patience", help="Epochs to wait for a better one. Default: 10.")]
+Seed = Annotated[int | None, option("--seed", help="Decides every random number. Default: 0.")]
+Seeds = Annotated[str | None, option("--seeds", metavar="0,1,2", help="Several runs, in OUT/seed-0, OUT/seed-1, …")]
+Threads = Annotated[int | None, option("--threads", min=1, help="Of the CPU. Default: one per core.", panel="Machine")]
 On = Annotated[Device, typer.Option("--device", help="Where to compute.", rich_help_panel="Machine")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and nothing on the way.")]
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
-DataNow = Annotated[str | None, _option("--data", "-d", help="Where its data are now, if they have moved.")]
-
-
-def _nothing(*_: Any) -> None:
-    """For those who keep quiet."""
-
-
-def _is_first() -> bool:
-    return int(os.environ.get("RANK", 0)) == 0  # under torchrun one process speaks for all
-
-
-@contextmanager
-def _explained(when_stopped: str = "stopped") -> Iterator[None]:
-    """Errors that say what to do come as one line; with SEQREC_EDU_TRACEBACK=1 they come whole."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if _is_first():
-            typer.echo(f"\n{when_stopped}", err=True)
-        raise typer.Exit(130) from None
-    except typer.BadParameter:
-        if _is_first():
-            raise
-        raise typer.Exit(2) from None
-    except Exception as error:
-        expected = isinstance(error, (ValueError, OSError, ImportError)) or type(error).__name__ == "Diverged"
-        if not expected or os.environ.get("SEQREC_EDU_TRACEBACK"):
-            raise
-        if _is_first():
-            typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+DataNow = Annotated[str | None, option("--data", "-d", help="Where its data are now, if they have moved.")]
 
 
 @app.command()
@@ -135,14 +97,14 @@ def train(
     A run that was stopped goes on when the same command is given again; a finished one is not trained twice.
     Several processes: torchrun --nproc-per-node 2 -m seqrec_edu train …
     """
-    with _explained("stopped; the same command goes on from here"):
+    with explained("stopped; the same command goes on from here"):
         from seqrec_edu.training.run import plan_run
 
         given = {"objective": objective and objective.value, "history_length": history_length, "epochs": epochs}
         given |= {"batch_size": batch_size, "learning_rate": learning_rate, "patience": patience, "seed": seed}
         settings, model_settings = typed.settings(model.value, sets or (), given, dropout)
         several, options = typed.seeds(seeds, seed), typed.data_options(data_option or (), core)
-        _use(threads)
+        use_threads(threads)
         plan = plan_run(
             model.value, data, split=split.value, settings=settings, model_settings=model_settings,
             data_options=options, mirror=mirror,
@@ -150,23 +112,16 @@ def train(
         _train(plan, out or Path("runs") / f"{model.value}-{plan.record.data['name']}", several, device.value, quiet)
 
 
-def _use(threads: int | None) -> None:
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-
-
 def _train(plan: Plan, out: Path, seeds: Sequence[int], device: str, quiet: bool) -> None:
     """One run, or one per seed, with what is said before, during and after."""
     from seqrec_edu.training.run import over_seeds
 
-    say = typer.echo if _is_first() and not quiet else _nothing
+    say = typer.echo if is_first() and not quiet else nothing
     plans = {out / f"seed-{seed}": plan.with_seed(seed) for seed in seeds} or {out: plan}
     receipts = []
     for folder, each in plans.items():
         run = _one(each, folder, device, quiet, say)
-        if not _is_first():
+        if not is_first():
             continue
         receipts.append(run.receipt)
         say("")
@@ -226,7 +181,7 @@ def evaluate(
     device: On = Device.auto,
 ) -> None:
     """Measure a run again, on the data and the split that it was trained for."""
-    with _explained():
+    with explained():
         from seqrec_edu.training.run import load_run
 
         found = load_run(run, data=data, mirror=mirror, device=device.value).evaluate(which.value, seen.value)
@@ -237,17 +192,17 @@ def evaluate(
 @app.command()
 def recommend(
     run: Folder,
-    history: Annotated[str, _option("--history", help='Names or ids of items, oldest first: "name; name; …"')],
+    history: Annotated[str, option("--history", help='Names or ids of items, oldest first: "name; name; …"')],
     gaps: Annotated[
         str | None,
-        _option("--gaps", help='Time between them: "1h; 2d; …", in s, min, h, d or w. Default: a minute each.'),
+        option("--gaps", help='Time between them: "1h; 2d; …", in s, min, h, d or w. Default: a minute each.'),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="How many to show.")] = 10,
     data: DataNow = None,
     mirror: Where = None,
 ) -> None:
     """What comes next after a history typed in: the top items with their scores."""
-    with _explained():
+    with explained():
         from seqrec_edu.training.recommend import recommend as best
         from seqrec_edu.training.run import load_run
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seqrec_edu.bench.store import replace
+from seqrec_edu.data.files import write_whole
 from seqrec_edu.data.sources.registry import datasets
 from seqrec_edu.reproduce import report
 from seqrec_edu.reproduce.budget import BUDGETS
@@ -56,8 +56,7 @@ time and the highest memory are those of one run. How far the source of a publis
 def write_page(results: Path, page: Path = PAGE) -> Path:
     """Write the page from the receipts under `results`. Errors: as `results.read_results`."""
     text = page_of(read_results(results), page)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    replace(page, text.encode("utf-8"))
+    write_whole(page, text.encode("utf-8"))
     return page
 
 

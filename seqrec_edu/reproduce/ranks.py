@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqrec_edu.bench.store import replace
+from seqrec_edu.data.files import write_whole
 from seqrec_edu.data.split import Split
 
 RANKS_FILE = "ranks.npz"
@@ -43,8 +43,7 @@ class Ranks:
         np.savez_compressed(
             buffer, doubled=_smallest(doubled), users=_smallest(self.users), asked=np.array(self.asked)
         )  # fmt: skip
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, buffer.getvalue())
+        write_whole(path, buffer.getvalue())
 
     @classmethod
     def read(cls, path: Path) -> Ranks:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqrec_edu.bench.store import replace
+from seqrec_edu.data.files import write_whole
 from seqrec_edu.reproduce.budget import BUDGETS
 from seqrec_edu.reproduce.ranks import RANKS_FILE, Ranks
 from seqrec_edu.reproduce.runner import RECEIPT
@@ -82,8 +82,7 @@ def collect(out: Path, results: Path) -> list[Path]:
             kept.append((target.with_suffix(".npz"), path.with_name(RANKS_FILE).read_bytes()))
             kept.append((target, path.read_bytes()))
     for target, content in kept:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace(target, content)
+        write_whole(target, content)
     return [target for target, _ in kept if target.suffix == ".json"]
 
 

@@ -33,9 +33,9 @@ from seqrec_edu.training.metrics import (
     LEVEL,
     RESAMPLES,
     Difference,
-    _percentiles,
-    _resampled_means,
     per_target,
+    percentiles,
+    resampled_means,
 )
 
 SUPPORTED, CONTRADICTED, CANNOT_TELL, NOT_RUN = "supported", "contradicted", "cannot tell", "not run"
@@ -103,7 +103,7 @@ def difference(
     if better.shape != worse.shape or better.ndim != 2:
         raise ValueError(f"expected two tables 'seeds users' of one shape, got {better.shape} and {worse.shape}")
     per_user = (better.mean(axis=0) - worse.mean(axis=0))[:, None]
-    low, high = _percentiles(_resampled_means(per_user, None, resamples, seed), level)[:, 0]
+    low, high = percentiles(resampled_means(per_user, None, resamples, seed), level)[:, 0]
     value = float(per_user.mean())
     spread = seed_error(better.mean(axis=1), worse.mean(axis=1), level)
     return Difference(value, value - math.hypot(value - low, spread), value + math.hypot(high - value, spread))

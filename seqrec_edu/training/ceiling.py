@@ -20,7 +20,7 @@ from seqrec_edu.data.batches import EventStore, windows
 from seqrec_edu.data.check import BadInput
 from seqrec_edu.data.split import Split, ranges
 from seqrec_edu.data.synthetic import World
-from seqrec_edu.training.evaluate import Evaluation, _finite, inference
+from seqrec_edu.training.evaluate import Evaluation, check_finite, inference
 from seqrec_edu.training.metrics import intervals, metrics
 
 ASKED_SEED = 2**62 + 1  # of the people who are asked; far from the seeds that anybody chooses
@@ -148,7 +148,7 @@ def every_position(model: Any, split: Split, *, history_length: int = 200, batch
             batch = store.gather(start[first : first + batch_size], stop[first : first + batch_size], target="next")
             asked = batch.target != 0
             hidden = model(batch)[asked]
-            _finite(hidden, "hidden states")  # NaN would rank first: an accusation out of nothing
+            check_finite(hidden, "hidden states")  # NaN would rank first: an accusation out of nothing
             ranks.append(ops.target_rank(hidden.to(items.dtype), items, batch.target[asked]).double().cpu())
     targets = ranges(start + 1, stop)
     users, ranks = torch.from_numpy(split.users_of(targets)), torch.cat(ranks)

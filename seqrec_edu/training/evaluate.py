@@ -204,7 +204,7 @@ def _rank_by_scores(baseline: Any) -> Ranker:
 
 def _rank_by_hidden(model: nn.Module) -> Ranker:
     items = model.item_embedding.weight
-    _finite(items, "item embedding")
+    check_finite(items, "item embedding")
 
     def rank(batch: Batch, target: Tensor, exclude: Tensor | None) -> Tensor:
         hidden = model(batch)
@@ -215,13 +215,13 @@ def _rank_by_hidden(model: nn.Module) -> Ranker:
             )
         last = hidden[torch.arange(len(hidden), device=hidden.device), batch.length - 1]
         # A NaN is neither above nor below anything and would come out as the best rank there is.
-        _finite(last, "hidden state at the last event")
+        check_finite(last, "hidden state at the last event")
         return ops.target_rank(last.to(items.dtype), items, target, exclude=exclude)
 
     return rank
 
 
-def _finite(tensor: Tensor, what: str) -> None:
+def check_finite(tensor: Tensor, what: str) -> None:
     if not bool(torch.isfinite(tensor).all()):
         bad = int((~torch.isfinite(tensor)).any(-1).sum())
         raise ValueError(f"{what} holds NaN or infinity in {bad:,} of {len(tensor):,} rows, which cannot be ranked")

@@ -88,8 +88,8 @@ def intervals(
     """
     values = per_target(ranks, cutoffs)
     table = torch.stack(list(values.values()), dim=1).numpy()
-    means = _resampled_means(table, users, resamples, seed)
-    low, high = _percentiles(means, level)
+    means = resampled_means(table, users, resamples, seed)
+    low, high = percentiles(means, level)
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(values)}
 
 
@@ -134,12 +134,12 @@ def paired_difference(
         )
     under_a, under_b = per_target(a, cutoffs), per_target(b, cutoffs)
     table = torch.stack([under_a[name] - under_b[name] for name in under_a], dim=1).numpy()
-    low, high = _percentiles(_resampled_means(table, users, resamples, seed), level)
+    low, high = percentiles(resampled_means(table, users, resamples, seed), level)
     value = table.mean(axis=0)
     return {name: Difference(float(value[i]), float(low[i]), float(high[i])) for i, name in enumerate(under_a)}
 
 
-def _resampled_means(table: np.ndarray, users: Tensor | None, resamples: int, seed: int) -> np.ndarray:
+def resampled_means(table: np.ndarray, users: Tensor | None, resamples: int, seed: int) -> np.ndarray:
     """Mean of each column over targets, in `resamples` redraws of the users: "u m" -> "resamples m".
 
     A redraw of n users only matters through how often each *distinct outcome* comes up, and that count is
@@ -172,7 +172,7 @@ def _sum_by_user(sums: np.ndarray, users: Tensor) -> np.ndarray:
     return np.stack([np.bincount(index, weights=column) for column in sums.T], axis=1)
 
 
-def _percentiles(means: np.ndarray, level: float) -> np.ndarray:
+def percentiles(means: np.ndarray, level: float) -> np.ndarray:
     if not 0.0 < level < 1.0:
         raise ValueError(f"expected an interval level between 0 and 1 such as 0.95, got {level!r}")
     return np.quantile(means, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)

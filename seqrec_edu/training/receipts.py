@@ -8,8 +8,6 @@ written whole or not at all, and read back only if every part is there.
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from typing import Any
 
 import torch
 
+from seqrec_edu.data.files import write_whole
 from seqrec_edu.data.split import Split
 from seqrec_edu.training.evaluate import Evaluation
 from seqrec_edu.training.machine import commit, device_name, peak_memory, versions
@@ -60,13 +59,7 @@ class Receipt:
         except (TypeError, ValueError) as error:
             raise BadReceipt(f"a receipt holds only numbers, text, lists and dictionaries: {error}") from error
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            part.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, text.encode("utf-8"))
         return path
 
     @classmethod

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from seqrec_edu.data.sources.folder import INTERACTIONS, ITEMS, replacing
+from seqrec_edu.data.files import replacing
+from seqrec_edu.data.sources.folder import INTERACTIONS, ITEMS
 from seqrec_edu.data.sources.registry import Dataset, SourceError
 
 FORMAT = 1  # of the prepared files; raise it when a converter changes what it writes

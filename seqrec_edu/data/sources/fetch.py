@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from seqrec_edu.data.files import replacing
 from seqrec_edu.data.sources import folder as places
 from seqrec_edu.data.sources.convert import FORMAT, convert
 from seqrec_edu.data.sources.download import Progress, download
@@ -162,7 +163,7 @@ def _copied(path: Path, target: Path, expected: str, mirror: Path) -> str:
     """Copy one file and verify the copy; nothing appears under the final name unless it matches."""
     if not path.is_file():
         raise SourceError(f"{path} is missing in the mirror {mirror}.")
-    with places.replacing(target) as temporary:
+    with replacing(target) as temporary:
         shutil.copyfile(path, temporary)
         checksum = places.digest(temporary)
         if checksum != expected:

@@ -12,12 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from seqrec_edu.data.files import replacing
 from seqrec_edu.data.sources.registry import SourceError
 
 ORIGIN = "origin.json"
@@ -46,24 +44,6 @@ def mirror_folder(given: str | os.PathLike | None = None) -> Path | None:
         asked = "--from" if given is not None else "SEQREC_EDU_MIRROR"
         raise SourceError(f"{asked} names {folder}, which is not a folder. Give the folder that holds NAME/… files.")
     return folder
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        # mkstemp makes files private; data that a class shares must be readable like any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

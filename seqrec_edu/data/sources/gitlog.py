@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seqrec_edu.data.files import replacing
 from seqrec_edu.data.sources.convert import write_items, writing
-from seqrec_edu.data.sources.folder import replacing
 from seqrec_edu.data.sources.registry import SourceError
 
 MAX_FILES = 30

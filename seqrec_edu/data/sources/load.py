@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqrec_edu.data.files import replacing
 from seqrec_edu.data.sources import folder as places
 from seqrec_edu.data.sources.convert import read_items
 from seqrec_edu.data.sources.fetch import Fetched, archive_in, fetch, prepared_in
@@ -184,7 +185,7 @@ def add(
     old = places.read_json(home / places.ORIGIN).get("file", source.name)
     for path, target in ((source, home / source.name), (items, home / places.ITEMS)):
         if path is not None:
-            with places.replacing(target) as temporary:
+            with replacing(target) as temporary:
                 shutil.copyfile(path, temporary)
     origin = {"name": name, "from": ADDED, "file": source.name, "sha256": places.digest(home / source.name)}
     places.write_json(home / places.ORIGIN, {**origin, "options": options, "cautions": cautions})

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seqrec_edu.bench.store import replace
+from seqrec_edu.data.files import write_whole
 from seqrec_edu.data.synthetic import world
 from seqrec_edu.data.synthetic.world import ranking
 from seqrec_edu.models import MODELS, build
@@ -205,9 +205,9 @@ class Results:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **{key: np.rint(rank * 2).astype(np.uint16) for key, rank in self.ranks.items()})
-        replace(self.path.with_suffix(".npz"), buffer.getvalue())
+        write_whole(self.path.with_suffix(".npz"), buffer.getvalue())
         text = json.dumps(self.found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        replace(self.path, text.encode("utf-8"))
+        write_whole(self.path, text.encode("utf-8"))
 
 
 def cpu() -> float:

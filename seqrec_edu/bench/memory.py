@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from seqrec_edu.training.machine import MIB
@@ -23,6 +25,7 @@ def growth(*runs: Callable[[], object]) -> tuple[list[float | None], str]:
     Rest is before the first of them: what it leaves behind is counted with the next. Call it in a fresh process.
     """
     gc.collect()
+    _give_back()
     method = "VmHWM" if _reset() else ("ru_maxrss" if _largest() is not None else "none")
     rest = _status("VmRSS") if method == "VmHWM" else _largest()
     found: list[float | None] = []
@@ -44,6 +47,12 @@ def available() -> float | None:
         return None
     kib = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
     return None if kib is None else 1024.0 * int(kib)
+
+
+def _give_back() -> None:
+    """Have the allocator return what is free to the system, or the next to ask for it would seem to need nothing."""
+    with suppress(OSError, AttributeError):  # glibc alone knows how
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _reset() -> bool:

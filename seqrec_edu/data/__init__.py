@@ -3,6 +3,7 @@
 from seqrec_edu.data.check import BadInput, BadRow, BadRows, Finding, Report
 from seqrec_edu.data.core import k_core
 from seqrec_edu.data.histories import Histories
+from seqrec_edu.data.person import Person
 from seqrec_edu.data.reading import read
 from seqrec_edu.data.shuffle import shuffle_gaps
 from seqrec_edu.data.split import Split, global_time, leave_one_out
@@ -14,6 +15,7 @@ __all__ = [
     "BadRows",
     "Finding",
     "Histories",
+    "Person",
     "Report",
     "Split",
     "Statistics",

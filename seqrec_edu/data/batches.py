@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -36,6 +37,12 @@ class Batch:
     def mask(self) -> Tensor:
         """bool "b l": True at real events."""
         return torch.arange(self.item.shape[1], device=self.item.device) < self.length[:, None]
+
+    @classmethod
+    def of(cls, items: Sequence[int], times: Sequence[int], *, pads: int = 0) -> Batch:
+        """One history as a batch of one, with ``pads`` empty places behind it: item and time 'l', oldest first."""
+        item, time = (torch.from_numpy(np.pad(np.asarray(row, dtype=np.int64), (0, pads))) for row in (items, times))
+        return cls(item[None], time[None], torch.tensor([len(item) - pads]))
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from seqrec_edu.data.check import BadInput, Report
+from seqrec_edu.data.person import Person
 from seqrec_edu.data.statistics import Statistics, statistics
 
 FORMAT_VERSION = 1
@@ -91,6 +93,12 @@ class Histories:
             raise BadInput(f"user must be in 0..{self.n_users - 1}, got {user}")
         part = slice(self.offsets[user], self.offsets[user + 1])
         return self.items[part], self.times[part]
+
+    def user(self, user: int) -> Person:
+        """One user with the names of the items. Raises `BadInput` on a user there is not, or without events."""
+        items, times = self.history(user)
+        name = f"user {user}" + (f" of {self.name}" if self.name else "")
+        return Person(items, times, _Labels(self), name)
 
     def label(self, item: int) -> str:
         """The item's name if it has one, else its source id."""
@@ -182,6 +190,19 @@ class Histories:
                 f"{folder} does not hold usable histories: {error}. Delete it and build it again."
             ) from error
         return histories
+
+
+class _Labels(Sequence[str]):
+    """The labels of all items, made when asked for: there may be a million."""
+
+    def __init__(self, histories: Histories):
+        self._histories = histories
+
+    def __getitem__(self, item: int) -> str:
+        return self._histories.label(item)
+
+    def __len__(self) -> int:
+        return self._histories.n_items + 1
 
 
 def _check_shape(histories: Histories) -> None:

@@ -9,7 +9,7 @@ from seqrec_edu.lens.matrix import MixingMatrix
 from seqrec_edu.lens.memory import Memory, memory_length
 from seqrec_edu.lens.mixing import NoMixingMatrix, layers_with_matrix, mixing_matrix
 from seqrec_edu.lens.record import Record, UnknownTap, record
-from seqrec_edu.lens.spectrum import effective_rank, mean_age, numerical_rank, spectrum
+from seqrec_edu.lens.spectrum import effective_rank, fading, mean_age, numerical_rank, spectrum
 from seqrec_edu.lens.state import states
 from seqrec_edu.lens.subject import CannotCall, Subject, subject
 from seqrec_edu.lens.verdict import Property
@@ -32,6 +32,7 @@ __all__ = [
     "audit",
     "dependence",
     "effective_rank",
+    "fading",
     "interests",
     "layers_with_matrix",
     "linearised",

@@ -34,8 +34,7 @@ def recommend(
     device = next(model.parameters()).device if neural else torch.device("cpu")
     if neural and items.max() >= len(model.item_embedding.weight):
         raise ValueError(f"the model knows items 1..{len(model.item_embedding.weight) - 1}, got {items.max()}")
-    item, time = (torch.from_numpy(values[-history_length:]).unsqueeze(0) for values in (items, times))
-    batch = Batch(item, time, torch.tensor([item.shape[1]])).to(device)
+    batch = Batch.of(items[-history_length:], times[-history_length:]).to(device)
     with inference(model):
         scores = model.scores(batch)[0, 1:].double().cpu()
     best = torch.argsort(scores, descending=True, stable=True)[:k]

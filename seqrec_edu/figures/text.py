@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
@@ -47,14 +48,39 @@ def short(text: str, width: int = 34) -> str:
     return (cut[:space] if space > 0.7 * width else cut).rstrip(" ,;:-") + "…"
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+class Table(str):
+    """A table as aligned text, which can also be written as HTML for a screen reader."""
+
+    header: list[str]
+    cells: list[list[str]]
+
+    def html(self, caption: str) -> str:
+        """A table with a caption and headers of columns and rows; its colours are those of the page."""
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
+        body = "".join(
+            f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
+            for first, *rest in self.cells
+        )
+        top = f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        return f"<table>{top}<tbody>{body}</tbody></table>"
+
+    def head(self, most: int) -> str:
+        """The first ``most`` rows as text, and how many there are beside them."""
+        left = len(self.cells) - most
+        lines = self.splitlines()[: most + 1]
+        return "\n".join([*lines, f"… and {left} more rows"] if left > 0 else lines)
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """Write a table as text: numbers to the right, words to the left, two spaces between; `None` becomes a dash."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     right = [all(isinstance(row[i], (*_NUMBERS, type(None))) for row in rows) for i in range(len(header))]
     lines = [[text.rjust(w) if r else text.ljust(w) for text, w, r in zip(line, widths, right, strict=True)]
              for line in (header, *cells)]  # fmt: skip
-    return "\n".join("  ".join(line).rstrip() for line in lines)
+    table = Table("\n".join("  ".join(line).rstrip() for line in lines))
+    table.header, table.cells = list(header), cells
+    return table
 
 
 _NUMBERS = (int, float, np.integer, np.floating)

@@ -67,6 +67,19 @@ def mean_age(M: Any, time: Any = None) -> np.ndarray:
     return np.divide((weight * age).sum(-1), total, out=np.zeros_like(total), where=total > 0)
 
 
+def fading(M: Any, t: int = -1) -> np.ndarray:
+    """What event t reads, by age: ``|M[t, t - a]|`` as a share of the largest; "… l l" to "… l".
+
+    A curve to compare blocks by; 0 beyond the first event and for a row of zeros. Errors: ``ValueError`` as `spectrum`.
+    """
+    weight = np.abs(_square("fading", M))
+    t = t % weight.shape[-1]
+    row = weight[..., t, t::-1]
+    top = row.max(-1, keepdims=True)
+    share = np.divide(row, top, out=np.zeros_like(row), where=top > 0)
+    return np.concatenate([share, np.zeros_like(weight[..., 0, t + 1 :])], axis=-1)
+
+
 def _square(name: str, M: Any) -> np.ndarray:
     array = np.asarray(M.values if isinstance(M, MixingMatrix) else M, dtype=np.float64)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2] or array.shape[-1] == 0:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqrec_edu.lens import effective_rank, mean_age, mixing_matrix, numerical_rank, record, spectrum
+from seqrec_edu.lens import effective_rank, fading, mean_age, mixing_matrix, numerical_rank, record, spectrum
 from tests.lens.support import batch, model
 
 
@@ -69,3 +69,10 @@ def test_what_is_no_matrix_is_refused(wrong, words):
 def test_times_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="time must be 'l' or 'b l' with l = 3"):
         mean_age(np.eye(3), np.arange(4))
+
+
+def test_what_an_event_reads_by_age():
+    M = np.array([[1.0, 9, 9], [2, 4, 9], [1, 0, -2]])
+    np.testing.assert_allclose(fading(M), [1, 0, 0.5])
+    np.testing.assert_allclose(fading(M, 1), [1, 0.5, 0])
+    np.testing.assert_allclose(fading(np.zeros((2, 2))), [0, 0])

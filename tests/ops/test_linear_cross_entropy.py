@@ -44,6 +44,12 @@ def test_two_passes_over_tiles_of_the_catalogue(reduction, ignore_index, backend
 
 
 @pytest.mark.parametrize(("backend", "dtype", "tolerance"), RUNGS)
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_a_padding_row_beyond_the_number_of_tokens(reduction, backend, dtype, tolerance):
+    compare(3, 37, 8, backend, dtype, tolerance, reduction=reduction, ignore_index=30)
+
+
+@pytest.mark.parametrize(("backend", "dtype", "tolerance"), RUNGS)
 @settings(max_examples=20, deadline=None)
 @given(
     tokens=st.integers(1, 200), items=st.integers(3, 90), width=st.integers(1, 20), numbers=st.integers(1, 9000),

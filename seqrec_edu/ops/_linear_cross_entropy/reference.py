@@ -10,10 +10,9 @@ def linear_cross_entropy(hidden, items, target, reduction, ignore_index):
         padding = torch.arange(len(items), device=items.device) == ignore_index
         scores = scores.masked_fill(padding, -torch.inf)
         counts = target != ignore_index
-        target = torch.where(counts, target, (ignore_index + 1) % len(items))  # any real row: its loss is thrown away
-    loss = scores.logsumexp(-1) - scores.gather(1, target[:, None])[:, 0]
+    loss = scores.logsumexp(1) - scores.gather(1, target[:, None]).squeeze(1)
     if ignore_index is not None:
-        loss = torch.where(counts, loss, 0)
+        loss = torch.where(counts, loss, 0)  # infinite for a target that is padding, and its gradient 0
     if reduction == "none":
         return loss
     total = loss.sum()

@@ -40,7 +40,7 @@ def linear_cross_entropy(hidden, items, target, reduction, ignore_index):
 def whole_rows(scores, target):
     """Loss of each token; ``scores`` becomes its gradient."""
     total = scores.logsumexp(1)
-    right = scores.gather(1, target[:, None])[:, 0]
+    right = scores.gather(1, target[:, None]).squeeze(1)
     gradient(scores, total, target, torch.ones_like(total))
     return total - right, torch.ones_like(total)
 

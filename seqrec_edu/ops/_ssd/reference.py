@@ -1,11 +1,11 @@
-"""The recurrence line by line, and the masked matrix it is dual to."""
+"""The recurrence line by line, and the masked matrix that computes the same. README.md has the letters."""
 
 import torch
 from einops import einsum, rearrange, repeat
 
 
 def ssd(x, dt, A, B, C, decay_scale=None, initial_state=None):
-    """Loop over time. Returns ``y "b l h p"`` (before the skip) and the last state ``"b h p n"``."""
+    """Loop over time. Returns ``y "b l h p"`` (the caller adds the skip D x) and the last state ``"b h p n"``."""
     B, C = per_head(B, x.shape[2]), per_head(C, x.shape[2])
     decay = torch.exp(log_decay(dt, A, decay_scale))
     state = x.new_zeros(x.shape[0], *x.shape[2:], B.shape[3]) if initial_state is None else initial_state
@@ -18,7 +18,7 @@ def ssd(x, dt, A, B, C, decay_scale=None, initial_state=None):
 
 
 def mixing_matrix(dt, A, B, C, decay_scale=None):
-    """``M "b h l l"`` with ``y = M x`` per head: ``M = L ⊙ (C Bᵀ) diag(dt)``, L the 1-semiseparable mask."""
+    """``M "b h l l"`` with ``y = M x`` per head, from a state of zero: ``M = L ⊙ (C Bᵀ) diag(dt)``, L the mask."""
     B, C = per_head(B, dt.shape[2]), per_head(C, dt.shape[2])
     L = semiseparable_mask(log_decay(dt, A, decay_scale))
     return einsum(L, C, B, dt, "b h t s, b t h n, b s h n, b s h -> b h t s")
@@ -32,7 +32,9 @@ def semiseparable_mask(log_a):
 def segment_sum(log_a):
     """``Σ_{r=s+1}^{t} log_a[r]`` for every pair over the last axis, -inf for s > t.
 
-    Masked before anyone takes an exponential: above the diagonal the difference is positive and exp would overflow.
+    Totals up to t minus totals up to s: what lies between, nothing on the diagonal. Masked before anyone takes an
+    exponential: above the diagonal the difference is positive (A < 0) and exp may overflow. Put to 0 afterwards, an
+    infinity would do no harm forward, but its gradient is 0 · ∞, which is no number.
     """
     length = log_a.shape[-1]
     total = log_a.cumsum(-1)
@@ -42,10 +44,10 @@ def segment_sum(log_a):
 
 
 def log_decay(dt, A, decay_scale=None):
-    """``τ dt A``, the logarithm of what the state keeps over one step: ``"b l h"``."""
+    """``τ dt A``, the logarithm of what the state keeps over one step: "b l h"; τ may be "b l 1", one for all heads."""
     return dt * A if decay_scale is None else decay_scale * dt * A
 
 
 def per_head(groups, heads):
-    """Give every head its group's B or C: ``"b l g n"`` to ``"b l h n"``."""
+    """Give every head its group's B or C, ``"b l g n"`` to ``"b l h n"``: heads side by side are a group."""
     return repeat(groups, "b l g n -> b l (g share) n", share=heads // groups.shape[2])

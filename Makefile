@@ -13,6 +13,8 @@ READY      := .venv/.ready
 UNFINISHED := .venv/.unfinished
 PIP        := $(BIN)/python -m pip --disable-pip-version-check
 LABCONFIG  := .venv/etc/jupyter/labconfig
+# Tests run on as many cores as there are, up to four: each worker loads torch.
+WORKERS    := -n auto --maxprocesses 4
 START      := $(firstword $(wildcard notebooks/00_start_here.ipynb) $(wildcard notebooks) .)
 NOTEBOOKS  := $(wildcard notebooks/*.ipynb)
 # Notebooks and tests find the environment's programs, as in a shell where it is activated. Not exported for all: the
@@ -34,10 +36,10 @@ lab: $(READY)
 	$(ACTIVATED) $(BIN)/python -m jupyterlab --ip=127.0.0.1 $(LAB_FLAGS) $(START)
 
 test: $(READY)
-	$(ACTIVATED) $(BIN)/python -m pytest -p no:nbval tests $(TEST_FLAGS)
+	$(ACTIVATED) $(BIN)/python -m pytest -p no:nbval $(WORKERS) --dist loadgroup tests $(TEST_FLAGS)
 ifneq ($(NOTEBOOKS),)
-	$(ACTIVATED) $(BIN)/python -m pytest -p no:cacheprovider --nbval notebooks --nbval-current-env --nbval-cell-timeout=180 \
-	    --nbval-sanitize-with notebooks/sanitize.cfg
+	$(ACTIVATED) $(BIN)/python -m pytest -p no:cacheprovider $(WORKERS) --dist loadfile --nbval notebooks \
+	    --nbval-current-env --nbval-cell-timeout=180 --nbval-sanitize-with notebooks/sanitize.cfg
 endif
 
 notebooks: $(READY)

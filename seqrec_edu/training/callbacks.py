@@ -8,14 +8,25 @@ from typing import Any
 class Callback:
     """Override what you need.
 
-    ``log`` is a plain dict: epoch, loss, seconds (of the run so far), learning_rate, and after validation NDCG@10 …
+    ``log`` is a plain dict of numbers. Of an epoch it holds
+
+    epoch, loss, learning_rate
+    steps, events, seconds        of the run so far: steps taken, events in the windows they read, and the time of steps
+                                  and validations (of the machine)
+    gradient_norm, … low, … high  median, least and greatest of its steps, before clipping; clipped: the share of steps
+                                  whose gradient was shortened
+    events_per_second             while it trained; events_per_cpu_second: the same of processor time, over all threads
+    NDCG@10, NDCG@10 low, … high  and the other metrics, with the ends of their bootstrap intervals: where it validated
+    dt LAYER, … low, q25, q75, high  quantiles of the step sizes of that layer, see `StepSizes`: where it validated
+
+    Logs of older versions lack some of them.
     """
 
     def on_fit_begin(self, settings: Any, batches: int, first_epoch: int) -> None:
         """Before the first step; ``batches`` per epoch, about, and the epoch a resumed run starts from."""
 
     def on_step_end(self, log: dict[str, Any]) -> None:
-        """After every step: epoch, step, batches, loss, gradient_norm."""
+        """After every step: epoch, step, batches, loss, gradient_norm, and steps, events, seconds of the run so far."""
 
     def on_epoch_end(self, log: dict[str, Any]) -> None:
         """After every epoch, validated or not."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +79,29 @@ def load_state(
 
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Tensors and description of a file. Raises ``CheckpointError`` if it is missing, damaged or of another format."""
+    with _opened(path) as (file, about):
+        return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 - not a dict
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """The description alone, without reading a tensor. Raises ``CheckpointError`` as `read`."""
+    with _opened(path) as (_, about):
+        return about
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}: train first, or name the folder of a run")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        about = json.loads(metadata.get("about", "{}"))
+            about = json.loads(metadata.get("about", "{}"))
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(f"{path} has format {metadata.get('format')!r}, this version reads {FORMAT!r}")
+            yield file, about
     except (SafetensorError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); restore it from a copy, or delete it and train") from error
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path} has format {metadata.get('format')!r}, this version reads {FORMAT!r}")
-    return tensors, about
 
 
 def _put(model: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:

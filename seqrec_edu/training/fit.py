@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,11 +28,14 @@ from seqrec_edu.training.checkpoint import (
 )
 from seqrec_edu.training.engine import start_engine
 from seqrec_edu.training.evaluate import evaluate
+from seqrec_edu.training.log import HIGH, LOW, Position, clocks
 from seqrec_edu.training.objectives import Samples, check_objective, loss_of
 from seqrec_edu.training.settings import FitSettings
+from seqrec_edu.training.step_sizes import StepSizes
 
 SELECT = "NDCG@10"
 SECONDS_BETWEEN_SAVES = 60.0
+RESAMPLES = 200  # for intervals to look at; a receipt takes 1,000
 
 
 class Diverged(ArithmeticError):
@@ -43,24 +46,12 @@ class Diverged(ArithmeticError):
         self.where = where
 
 
-@dataclass
-class Position:
-    """Where a run stands; all of it is in the checkpoint."""
-
-    epoch: int = 0
-    step: int = 0
-    loss: float = 0.0
-    targets: int = 0
-    seconds: float = 0.0
-    best: float = -1.0
-    best_epoch: int = 0
-    stale: int = 0
-    log: list[dict[str, Any]] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class FitResult:
-    """What a run found: the log of every epoch, the best one, and the seconds of training and validation."""
+    """What a run found: the log of every epoch, the best one, and the seconds of training and validation.
+
+    ``settings`` says what it was to do, so that a reader of the log can tell whether it stopped early.
+    """
 
     log: list[dict[str, Any]]
     best_epoch: int
@@ -68,6 +59,7 @@ class FitResult:
     seconds: float
     device: str
     precision: str
+    settings: FitSettings | None = None
 
 
 def fit(
@@ -111,6 +103,7 @@ class _Run:
             self.best_weights = read(self.out / MODEL_FILE)[0]
         self.objective, self.stepper = self.fabric.setup(loss_of(model, settings.objective), self.optimizer)
         self.store = EventStore(split.histories, self.fabric.device)
+        self.step_sizes = StepSizes(split, self.store, settings.history_length)
         self.saved = time.monotonic()
 
     def go(self) -> FitResult:
@@ -122,24 +115,25 @@ class _Run:
         self.model.eval()
         at = self.at
         precision = self.fabric._precision.precision
-        result = FitResult(at.log, at.best_epoch, at.best, at.seconds, str(self.fabric.device), precision)
+        result = FitResult(
+            at.log, at.best_epoch, at.best, at.seconds, str(self.fabric.device), precision, self.settings
+        )
         self._tell("on_fit_end", result)
         return result
 
     def _epoch(self) -> None:
-        start, stop, batches = self._batches(self.at.epoch)
+        at = self.at
+        start, stop, batches = self._batches(at.epoch)
         self.objective.train()
-        began = time.monotonic()
-        while self.at.step < len(batches):
+        while at.step < len(batches):
+            began, rows = clocks(), batches[at.step]
             loss, norm = self._step(start, stop, batches)
-            self.at.step += 1
-            log = {"epoch": self.at.epoch + 1, "step": self.at.step, "batches": len(batches), "loss": loss}
-            self._tell("on_step_end", {**log, "gradient_norm": norm})
+            # Time is that of steps and validations: what callbacks draw and checkpoints write does not slow a run down.
+            at.count(int((stop[rows] - start[rows]).sum()), norm, began, self.fabric.world_size)
+            log = {"epoch": at.epoch + 1, "step": at.step, "batches": len(batches), "loss": loss}
+            self._tell("on_step_end", {**log, "gradient_norm": norm, **at.so_far})
             if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
-                self.at.seconds += time.monotonic() - began
-                began = time.monotonic()
                 self._save()
-        self.at.seconds += time.monotonic() - began
 
     def _step(self, start, stop, batches) -> tuple[float, float]:
         rows = batches[self.at.step]
@@ -191,9 +185,7 @@ class _Run:
 
     def _validate(self) -> None:
         at = self.at
-        at.epoch += 1
-        log = {"epoch": at.epoch, "loss": at.loss / at.targets, "learning_rate": self._learning_rate(at.epoch)}
-        at.step, at.loss, at.targets = 0, 0.0, 0
+        log = {**at.end_epoch(self.settings.clip), "learning_rate": self._learning_rate(at.epoch)}
         if at.epoch % self.settings.validate_every == 0 or at.epoch == self.settings.epochs:
             began = time.monotonic()
             log |= self._measure()
@@ -205,7 +197,7 @@ class _Run:
                     save_model(self.model, self.out / MODEL_FILE, epoch=at.epoch, split=self.split.hash)
             else:
                 at.stale += self.settings.validate_every
-        log["seconds"] = round(at.seconds, 3)
+        log |= at.so_far
         at.log.append(log)
         self._save()
         self._tell("on_epoch_end", log)
@@ -214,10 +206,15 @@ class _Run:
         found = {}
         if self.fabric.is_global_zero:
             evaluation = evaluate(
-                self.model, self.split, "valid", history_length=self.settings.history_length, resamples=0,
+                self.model, self.split, "valid", history_length=self.settings.history_length, resamples=RESAMPLES,
                 device=self.fabric.device,
             )  # fmt: skip
-            found = dict(evaluation.metrics)
+            ends = {
+                name + end: value
+                for name, pair in evaluation.intervals.items()
+                for end, value in zip((LOW, HIGH), pair, strict=True)
+            }
+            found = {**evaluation.metrics, **ends, **self.step_sizes.measure(self.model)}
         return self.fabric.broadcast(found)
 
     def _weights(self) -> dict[str, torch.Tensor]:
@@ -237,7 +234,7 @@ class _Run:
         if not self.out or not (self.out / STATE_FILE).exists():
             return Position()
         position = load_state(self.out / STATE_FILE, self.model, self.optimizer, self._check_identity)
-        return Position(**{f.name: position[f.name] for f in fields(Position)})
+        return Position.saved(position)
 
     def _check_identity(self, found: dict[str, Any]) -> None:
         now = self._identity()

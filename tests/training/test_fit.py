@@ -11,6 +11,7 @@ import torch
 
 from seqrec_edu.models import SASRec
 from seqrec_edu.training import Diverged, Progress, evaluate, fit, load_model
+from seqrec_edu.training.log import OF_THE_MACHINE
 
 fit_module = import_module("seqrec_edu.training.fit")  # the package exports the function of this name
 
@@ -20,7 +21,7 @@ def weights(model):
 
 
 def without_time(log):
-    return [{key: value for key, value in record.items() if key != "seconds"} for record in log]
+    return [{key: value for key, value in record.items() if key not in OF_THE_MACHINE} for record in log]
 
 
 def test_a_seed_decides_everything_and_the_callers_stream_is_left_alone(split, small, quick):
@@ -41,7 +42,9 @@ def scripted(monkeypatch, values):
     """Validation finds these values of NDCG@10, one after another."""
     found = iter(values)
     monkeypatch.setattr(
-        fit_module, "evaluate", lambda *_, **__: SimpleNamespace(metrics={"NDCG@10": next(found), "HR@10": 0.0})
+        fit_module,
+        "evaluate",
+        lambda *_, **__: SimpleNamespace(metrics={"NDCG@10": next(found), "HR@10": 0.0}, intervals={}),
     )
 
 
@@ -116,7 +119,8 @@ def test_callbacks_hear_every_event_in_order(split, small, quick, recorder, tmp_
     steps = watch.events[0][1]
     one_epoch = [[("step", epoch, step + 1) for step in range(steps)] + [("epoch", epoch)] for epoch in (1, 2)]
     assert watch.events == [("begin", steps, 0), *one_epoch[0], *one_epoch[1], ("end", result)]
-    assert set(watch.logs[0]) == {"epoch", "step", "batches", "loss", "gradient_norm"}
+    own = {"epoch", "step", "batches", "loss", "gradient_norm"}
+    assert set(watch.logs[0]) == own | {"steps", "events", "seconds"}
     assert watch.logs[0]["loss"] == pytest.approx(math.log(240), rel=0.05), "untrained it guesses"
     assert {"epoch", "loss", "seconds", "learning_rate", "NDCG@10", "HR@10"} <= set(result.log[0])
     lines = capsys.readouterr().out.splitlines()

@@ -16,6 +16,7 @@ from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.models import build
 from seqrec_edu.training import CheckpointError, FitSettings, fit, load_model
 from seqrec_edu.training.checkpoint import STATE_FILE, read
+from seqrec_edu.training.log import OF_THE_MACHINE
 
 fit_module = import_module("seqrec_edu.training.fit")  # the package exports the function of this name
 
@@ -32,7 +33,7 @@ def weights(model):
 
 
 def without_time(log):
-    return [{key: value for key, value in record.items() if key != "seconds"} for record in log]
+    return [{key: value for key, value in record.items() if key not in OF_THE_MACHINE} for record in log]
 
 
 @pytest.mark.parametrize("count", [2, 8, 9, 12])

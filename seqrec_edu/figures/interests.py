@@ -47,7 +47,7 @@ def low_rank_interests(
     order = np.argsort(np.abs(pool).T @ np.arange(length) / np.maximum(np.abs(pool).sum(0), 1e-30), kind="stable")
     figure = make_subplots(
         1, 2, shared_yaxes=True, horizontal_spacing=0.05,
-        subplot_titles=["which events feed an interest", "which interests an event reads"],
+        subplot_titles=["who feeds an interest", "what an event reads"],
     )  # fmt: skip
     inner = min(max(length * 20, 110), 420) if length <= 24 else 440
     dress(figure, title, _summary(pool, reading, called), height=inner + 212)
@@ -58,7 +58,7 @@ def low_rank_interests(
         trace = heat_trace(values[:, order], events.labels, columns, text, colours=colours)
         figure.add_trace(trace.update(name=hover), 1, col)
         bar = {**_BAR, "x": (0.2375, 0.7625)[col - 1], "y": -64 / inner}
-        title_text = ("share of the event in the interest", "share of the interest in the output")[col - 1]
+        title_text = ("share of the event", "share of the interest")[col - 1]
         figure.update_layout({colours: colour_axis(values, trace.meta["unit"], title=title_text, bar=bar)})
     _axes(figure, events, columns, order)
     return figure
@@ -98,7 +98,7 @@ def _axes(figure: go.Figure, events: Events, columns: list[str], order: np.ndarr
         "tickvals": [i + hair for i in range(0, size, every)],
         "ticktext": [str(order[i] + 1) for i in range(0, size, every)],
     }
-    figure.update_xaxes(title_text="interest (fed by early events first)", type="category", showgrid=False, **ticks)
+    figure.update_xaxes(title_text="interest (early first)", type="category", showgrid=False, **ticks)
     figure.update_yaxes(type="category", range=[events.length - 0.5, -0.5], showgrid=False, zeroline=False)
     figure.update_yaxes(**events.ticks(named=True), row=1, col=1)
     figure.update_yaxes(title_text=None if events.are_named else "event", row=1, col=1)
@@ -112,8 +112,5 @@ def _summary(pool: np.ndarray, reading: np.ndarray, called: list[str]) -> str:
     share = np.abs(pool) / np.maximum(np.abs(pool).sum(0), 1e-30)
     effective = 1 / (share**2).sum(0)  # the number of equal shares that would be as concentrated
     read = reading.mean(0)
-    return (
-        f"an interest is fed by {number(float(np.median(effective)), 2)} of {len(pool)} events "
-        f"(effective number, median); "
-        f"read most: {called[int(read.argmax())]}"
-    )
+    fed = max(1, round(float(np.median(effective))))
+    return f"an interest is fed by about {fed} of {len(pool)} events; read most: {called[int(read.argmax())]}"

@@ -8,7 +8,7 @@ from itertools import pairwise
 import plotly.graph_objects as go
 
 from .template import BETTER, CATEGORIES, INK, MUTED, QUIET, WORSE, new_figure
-from .text import short
+from .text import Table, short
 
 Ranked = Sequence[tuple[int, float]]  # (item, score), best first
 Names = Sequence[str] | Mapping[int, str] | None  # item → name
@@ -143,6 +143,7 @@ def top_k_change(
     k: int = 10,
     labels: tuple[str, str] = ("before", "after"),
     title: str | None = None,
+    width: int = 30,
 ) -> go.Figure:
     """Draw how two top-k lists differ: names on both sides, a line from each old rank to the new one.
 
@@ -152,6 +153,7 @@ def top_k_change(
         k: how many ranks count as the list.
         labels: what stands above the two sides.
         title: what stands above the figure.
+        width: characters of a name; hover has all of it.
 
     Raises:
         ValueError: as `rank_changes`, or an item without a name.
@@ -162,7 +164,7 @@ def top_k_change(
     for kind in _STYLE:
         same_kind = [change for change in changes if change.kind == kind]
         if same_kind:
-            _draw_kind(figure, kind, same_kind, called)
+            _draw_kind(figure, kind, same_kind, called, width)
     outside = any(change.kind in ("enters", "leaves") for change in changes)
     notes = [(side, 0.25, label) for side, label in enumerate(labels)]
     notes += [(side, k + 1, f"below the top {k}") for side in (0, 1) if outside]
@@ -185,12 +187,15 @@ def change_summary(changes: Sequence[RankChange]) -> str:
     return ", ".join(f"{count[kind]} {word}" for kind, word in _WORDS.items() if count[kind])
 
 
-def change_table(before: Ranked, after: Ranked, names: Names = None, *, k: int = 10) -> str:
+def change_table(before: Ranked, after: Ranked, names: Names = None, *, k: int = 10) -> Table:
     """Write the same comparison as aligned text: rank now, rank before, change, item."""
     changes = rank_changes(before, after, k=k)
-    rows = [("now", "before", "change", "item")]
-    rows += [(c.after or "–", c.before or "–", c.mark, _name(c.item, names)) for c in changes]
-    return "\n".join(f"{now:>4}  {was:>6}  {mark:<7} {name}".rstrip() for now, was, mark, name in rows)
+    header = ("now", "before", "change", "item")
+    rows = [(str(c.after or "–"), str(c.before or "–"), c.mark, _name(c.item, names)) for c in changes]
+    lines = (f"{now:>4}  {was:>6}  {mark:<7} {name}".rstrip() for now, was, mark, name in (header, *rows))
+    table = Table("\n".join(lines))
+    table.header, table.cells = list(header), [list(row) for row in rows]
+    return table
 
 
 _WORDS = {"enters": "new", "leaves": "out", "up": "up", "down": "down", "same": "in place"}
@@ -205,7 +210,7 @@ _STYLE = {
 }
 
 
-def _draw_kind(figure: go.Figure, kind: str, changes: list[RankChange], called: dict[int, str]) -> None:
+def _draw_kind(figure: go.Figure, kind: str, changes: list[RankChange], called: dict[int, str], letters: int) -> None:
     """Two traces for all items that changed in the same way: their lines, and the points and names at the ends.
 
     Points without a name get no place in the second trace: plotly.js loses labels beside empty ones when it redraws.
@@ -230,7 +235,7 @@ def _draw_kind(figure: go.Figure, kind: str, changes: list[RankChange], called: 
     )
     figure.add_scatter(
         x=[side for side, _, _ in ends], y=[rank for _, rank, _ in ends], mode="markers+text", name=_WORDS[kind],
-        text=[_label(change, called[change.item], side) for side, _, change in ends],
+        text=[_label(change, short(called[change.item], letters), side) for side, _, change in ends],
         textposition=["middle right" if side else "middle left" for side, _, _ in ends],
         hovertext=[f"<b>{called[change.item]}</b><br>{_spoken(change)}" for _, _, change in ends], hoverinfo="text",
         marker={"color": colour, "size": 8}, cliponaxis=False,
@@ -240,9 +245,9 @@ def _draw_kind(figure: go.Figure, kind: str, changes: list[RankChange], called: 
 
 def _label(change: RankChange, name: str, side: int) -> str:
     if side == 0:
-        return f"{short(name, 30)}  {_digits(change.before)}  "
+        return f"{name}  {_digits(change.before)}  "
     mark = "" if change.kind == "same" else f"   <b>{change.mark}</b>"
-    return f"  {_digits(change.after)}  {short(name, 30)}{mark}"
+    return f"  {_digits(change.after)}  {name}{mark}"
 
 
 def _digits(rank: int) -> str:

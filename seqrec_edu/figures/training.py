@@ -1,17 +1,13 @@
 """How a training went: loss and a ranking metric per epoch, for one run or several side by side."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from .template import CATEGORIES, DASHES, MUTED, QUIET, SYMBOLS, dress
+from .log import HIGH, LOW, Log, band, best, line, value, values
+from .template import CATEGORIES, MUTED, QUIET, dress
 from .text import aligned, number
-
-Log = Sequence[Mapping[str, float]]
-
-LOW, HIGH = " low", " high"  # behind a key of a record: the ends of its interval
 
 
 def training_curves(
@@ -45,13 +41,14 @@ def training_curves(
     figure = make_subplots(rows, 2, horizontal_spacing=0.12, vertical_spacing=0.3 / rows)
     dress(figure, title, _summary(runs, metric, seeds), height=360 + 200 * (rows - 1))
     for n, (name, records) in enumerate(runs.items()):
-        epochs = [record.get("epoch", i) for i, record in enumerate(records, 1)]
+        epochs = values(records, "epoch")
         for i, key in enumerate(keys):
             place = i // 2 + 1, i % 2 + 1
-            for band in _band(name, epochs, records, key, n):
-                figure.add_trace(band, *place)
-            figure.add_trace(_line(name, epochs, [_value(r, key) for r in records], key, n, i == 0), *place)
-        _mark_best(figure, epochs, [_value(r, metric) for r in records], metric, n, len(runs) == 1)
+            for area in band(name, epochs, records, key, n):
+                figure.add_trace(go.Scatter(area), *place)
+            curve = line(name, epochs, values(records, key), key, n, i == 0)
+            figure.add_trace(go.Scatter(curve), *place)
+        _mark_best(figure, records, metric, n, len(runs) == 1)
     _draw_references(figure, references or {})
     longest = max(len(records) for records in runs.values())
     figure.update_xaxes(title_text="epoch", tickformat="d", dtick=1 if longest <= 15 else None)
@@ -71,11 +68,11 @@ def training_table(log: Log | Sequence[Log] | Mapping[str, Log | Sequence[Log]],
     """
     rows = []
     for name, records in _runs(log)[0].items():
-        losses = [v for r in records if (v := _value(r, "loss")) is not None]
-        best = max(((v, -i) for i, r in enumerate(records) if (v := _value(r, metric)) is not None), default=(None, 0))
-        at = None if best[0] is None else int(records[-best[1]].get("epoch", 1 - best[1]))
+        losses = [loss for loss in values(records, "loss") if loss is not None]
+        at = best(records, metric)
+        top = (None, None) if at is None else (value(records[at], metric), int(values(records, "epoch")[at]))
         ends = (losses[0], losses[-1]) if losses else (None, None)
-        rows.append((name, len(records), *ends, best[0], at))
+        rows.append((name, len(records), *ends, *top))
     return aligned(("run", "epochs", "first loss", "last loss", f"best {metric}", "in epoch"), rows)
 
 
@@ -112,82 +109,51 @@ def _together(logs: Sequence[Log]) -> Log:
     merged = []
     for epoch, records in sorted(epochs.items()):
         record = {"epoch": epoch}
-        for key in dict.fromkeys(key for one in records for key in one if key != "epoch"):
-            values = [v for one in records if (v := _value(one, key)) is not None]
-            if values:
-                record |= {key: sum(values) / len(values), key + LOW: min(values), key + HIGH: max(values)}
+        # What a single seed says of its own uncertainty gives way to what the seeds say together.
+        keys = (key for one in records for key in one if key != "epoch" and not key.endswith((LOW, HIGH)))
+        for key in dict.fromkeys(keys):
+            found = [v for v in values(records, key) if v is not None]
+            if found:
+                record |= {key: sum(found) / len(found), key + LOW: min(found), key + HIGH: max(found)}
         merged.append(record)
     return merged
-
-
-def _value(record: Mapping[str, float], key: str) -> float | None:
-    value = record.get(key)
-    known = isinstance(value, (int, float)) and math.isfinite(value)
-    return float(value) if known else None
 
 
 def _summary(runs: Mapping[str, Log], metric: str, seeds: int) -> str:
     if not any(runs.values()):
         return "no epoch has ended yet"
-    values = {name: [v for r in records if (v := _value(r, metric)) is not None] for name, records in runs.items()}
-    best = [f"{name} {max(seen):.4f}" for name, seen in values.items() if seen]
-    if not best:
+    found = {name: [v for v in values(records, metric) if v is not None] for name, records in runs.items()}
+    tops = [f"{name} {max(seen):.4f}" for name, seen in found.items() if seen]
+    if not tops:
         return f"{metric} is not measured yet"
     # Labels at the rings of several runs would overlap where their curves meet, so their values stand here.
-    text = "the ring marks the best epoch" if len(runs) == 1 else f"best {metric} (ringed): {', '.join(best[:4])}"
-    text += ", …" if len(best) > 4 else ""
+    text = "the ring marks the best epoch" if len(runs) == 1 else f"best {metric} (ringed): {', '.join(tops[:4])}"
+    text += ", …" if len(tops) > 4 else ""
     if seeds > 1:
         return f"{text}; bands: lowest to highest of {seeds} seeds"
     return text + ("; bands: intervals" if any(metric + LOW in r for records in runs.values() for r in records) else "")
 
 
-def _line(name: str, epochs: list, values: list, key: str, n: int, legend: bool) -> go.Scatter:
-    colour = CATEGORIES[n]
-    return go.Scatter(
-        x=epochs, y=values, name=name, legendgroup=name, showlegend=legend,
-        mode="lines+markers" if len(epochs) <= 40 else "lines",
-        line={"color": colour, "width": 2, "dash": DASHES[n]},
-        marker={"color": colour, "symbol": SYMBOLS[n], "size": 6},
-        hovertemplate=f"{name}: {key} %{{y:.4~g}}<extra></extra>",
-    )  # fmt: skip
-
-
-def _band(name: str, epochs: list, records: Log, key: str, n: int) -> list[go.Scatter]:
-    """The interval of one line as an area, where its records have one that is wider than nothing."""
-    ends = [(e, _value(r, key + LOW), _value(r, key + HIGH)) for e, r in zip(epochs, records, strict=True)]
-    ends = [(e, low, high) for e, low, high in ends if low is not None and high is not None]
-    if not any(low < high for _, low, high in ends):
-        return []
-    around = [(e, high) for e, _, high in ends] + [(e, low) for e, low, _ in reversed(ends)]
-    x, y = zip(*around, strict=True)
-    return [
-        go.Scatter(
-            x=x, y=y, name=f"{name}, interval", legendgroup=name, showlegend=False, mode="lines", fill="toself",
-            fillcolor=CATEGORIES[n], line={"width": 0, "color": CATEGORIES[n]}, opacity=0.2, hoverinfo="skip",
-        )
-    ]  # fmt: skip
-
-
-def _mark_best(figure: go.Figure, epochs: list, values: list, metric: str, n: int, alone: bool) -> None:
-    measured = [(value, -i) for i, value in enumerate(values) if value is not None]
-    if not measured:
+def _mark_best(figure: go.Figure, records: Log, metric: str, n: int, alone: bool) -> None:
+    at = best(records, metric)
+    if at is None:
         return
-    value, i = max(measured)  # of equals the earliest, which is the one that early stopping keeps
+    epoch, top = values(records, "epoch")[at], value(records[at], metric)
     figure.add_trace(
         go.Scatter(
-            x=[epochs[-i]], y=[value], mode="markers+text" if alone else "markers",
-            text=[f"{value:.4f}"] if alone else None, textposition="top center",
+            x=[epoch], y=[top], mode="markers+text" if alone else "markers",
+            text=[f"{top:.4f}"] if alone else None, textposition="top center",
             textfont={"color": CATEGORIES[n], "size": 12}, name="best", showlegend=False, cliponaxis=False,
             marker={"symbol": "circle-open", "size": 13, "color": CATEGORIES[n], "line": {"width": 2}},
-            hovertemplate=f"best {metric} {number(value, 4)} in epoch {epochs[-i]}<extra></extra>",
+            hovertemplate=f"best {metric} {number(top, 4)} in epoch {epoch}<extra></extra>",
         ), 1, 2,
     )  # fmt: skip
 
 
 def _draw_references(figure: go.Figure, references: Mapping[str, float]) -> None:
-    for name, value in references.items():
-        figure.add_hline(value, line={"color": QUIET, "width": 1.5, "dash": "dot"}, row=1, col=2)
+    for name, level in references.items():
+        figure.add_hline(level, line={"color": QUIET, "width": 1.5, "dash": "dot"}, row=1, col=2)
         figure.add_annotation(
-            x=1, xref="x2 domain", y=value, yref="y2", text=f"{name} {value:.4f}", showarrow=False,
+            x=1, xref="x2 domain", y=level, yref="y2", text=f"{name} {level:.4f}", showarrow=False,
             xanchor="right", yanchor="bottom", font={"size": 11, "color": MUTED},
         )  # fmt: skip

@@ -9,7 +9,7 @@ import plotly.io as pio
 from seqrec_edu.figures.template import WIDTH
 from seqrec_edu.figures.text import plain
 
-from .pictures import height_of, picture, pictures_wanted
+from .pictures import SHARP, height_of, picture, pictures_wanted
 
 PLOTLY = "application/vnd.plotly.v1+json"
 _CONFIG = {"displaylogo": False, "responsive": True}
@@ -26,9 +26,9 @@ def bundle(figure: go.Figure, *, with_picture: bool = True) -> tuple[dict, dict]
     return {PLOTLY: {**content, "config": _CONFIG}, "text/plain": f"[{title}]", **data}, metadata
 
 
-def picture_bundle(figure: go.Figure) -> tuple[dict, dict]:
+def picture_bundle(figure: go.Figure, scale: float = SHARP) -> tuple[dict, dict]:
     """`{"image/png": …}` and the size to show it at; both empty where no picture is wanted or possible."""
-    png = picture(figure) if pictures_wanted() else None
+    png = picture(figure, scale) if pictures_wanted() else None
     if png is None:
         return {}, {}
     size = {"width": WIDTH, "height": height_of(figure)}

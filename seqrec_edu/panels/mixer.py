@@ -59,6 +59,7 @@ class Mixer(Panel):
         head: int = 0,
         show: str = _MATRIX,
     ) -> None:
+        super().__init__()
         self._people, self._blocks = People(people, user=user), _blocks(models_of(models))
         names = list(self._blocks)
         for given in filter(None, (block, beside)):
@@ -77,7 +78,6 @@ class Mixer(Panel):
         )  # fmt: skip
         for choice, slider in ((self._block, self._head), (self._beside, self._other)):
             choice.observe(lambda _, choice=choice, slider=slider: self._fit(choice, slider), names="value")
-        super().__init__()
         self.start([*self._people.controls, self._block, self._head, self._beside, self._other, self._view])
 
     # --- what is looked at -----------------------------------------------------------------------------------------
@@ -102,13 +102,14 @@ class Mixer(Panel):
             ages = np.arange(min(len(matrix) for matrix in found.values()))
             weights = {name: lens.fading(matrix)[: len(ages)] for name, matrix in found.items()}
             return memory_curves(ages, weights, title="What the last event reads, by age")
-        (first, matrix), *others = found.items()
-        if others and len(others[0][1]) == len(matrix):
-            person = self._people.now.last(len(matrix))
-            pair = np.stack([matrix, others[0][1]])
-            return heads_grid(pair, person.labels, person.times, heads=list(found), title="Two blocks, one history")
-        person = self._people.now.last(len(matrix))
-        return mixing_heatmap(matrix, person.labels, person.times, title=f"How {first} mixes {person.name}")
+        newest = min(map(len, found.values()))  # one model may read fewer events than the other
+        shown = {name: matrix[-newest:, -newest:] for name, matrix in found.items()}
+        person = self._people.now.last(newest)
+        if len(shown) > 1:
+            pair = np.stack(list(shown.values()))
+            return heads_grid(pair, person.labels, person.times, heads=list(shown), title="Two blocks, one history")
+        ((name, matrix),) = shown.items()
+        return mixing_heatmap(matrix, person.labels, person.times, title=f"How {name} mixes {person.name}")
 
     @property
     def sentence(self) -> str:

@@ -12,6 +12,7 @@ from seqrec_edu.figures.digest import digest
 from seqrec_edu.figures.text import Table
 
 from .mime import picture_bundle
+from .pictures import SMALL
 from .plot import Plot
 
 FULL = {"width": "99%"}
@@ -38,6 +39,10 @@ class Panel(widgets.VBox):
     name = "panel"
     title = "Panel"
 
+    def __init__(self) -> None:
+        self._held, self._known = False, {}
+        super().__init__()
+
     def start(
         self,
         controls: Sequence[widgets.Widget],
@@ -48,7 +53,6 @@ class Panel(widgets.VBox):
         """Lay out and draw: ``controls`` stand beside the picture, ``wide`` ones above it; ``plot`` is a picture of
         the panel's own, which its `paint` draws."""
         self.plot = Plot(flex="1 1 560px") if plot is None else plot
-        self._held, self._known = False, {}
         self._status, self._table = widgets.HTML(), widgets.HTML()
         column = [widgets.VBox(list(controls), layout={"width": "300px", "flex": "0 0 auto"})] if controls else []
         self.children = [*wide, widgets.HBox([*column, self.plot], layout=_WRAP), self._status, self._table]
@@ -62,6 +66,19 @@ class Panel(widgets.VBox):
         for control in controls:
             if control.has_trait(trait):
                 control.observe(self._on_change, names=trait)
+
+    def follow(self, change: Callable[[], None], *controls: widgets.Widget) -> None:
+        """Let controls follow others: ``change`` is called when one of these changes, before the panel is drawn, once.
+
+        To be set up before `start`, whose drawing comes after what was observed earlier.
+        """
+
+        def answer(_: object) -> None:
+            with self.quietly():
+                change()
+
+        for control in controls:
+            control.observe(answer, names="value")
 
     # --- what a panel says of itself -------------------------------------------------------------------------------
 
@@ -88,7 +105,7 @@ class Panel(widgets.VBox):
 
     def bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The widget, and a picture of its present state for a page without a kernel."""
-        picture, metadata = picture_bundle(self.figure)
+        picture, metadata = picture_bundle(self.figure, SMALL)
         return {**self._repr_mimebundle_(), "text/plain": f"[{self.title}]", **picture}, metadata
 
     # --- drawing ---------------------------------------------------------------------------------------------------
@@ -113,13 +130,19 @@ class Panel(widgets.VBox):
         return self._known[key]
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Change several controls and redraw once, at the end."""
-        self._held = True
+    def quietly(self) -> Iterator[None]:
+        """Change controls without a drawing, as what follows from another that will be drawn."""
+        held, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
+            self._held = held
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Change several controls and redraw once, at the end."""
+        with self.quietly():
+            yield
         self._on_change()
 
     def _on_change(self, _: object = None) -> None:

@@ -13,7 +13,8 @@ import plotly.graph_objects as go
 
 from seqrec_edu.figures.template import WIDTH
 
-_SCALE = 1.5  # stored pixels per drawn pixel: sharp on a fine screen, small enough for a notebook
+SHARP = 1.5  # stored pixels per drawn pixel: for a fine screen
+SMALL = 1.0  # for a panel, whose picture only stands in: nine of them fit into one notebook
 _TIMEOUT = 60  # seconds for one picture, the start of the browser included
 
 
@@ -33,14 +34,14 @@ def under_test() -> bool:
     return "PYTEST_VERSION" in os.environ
 
 
-def picture(figure: go.Figure) -> bytes | None:
-    """Draw a figure as PNG through kaleido and Chrome; None where this machine cannot.
+def picture(figure: go.Figure, scale: float = SHARP) -> bytes | None:
+    """Draw a figure as PNG through kaleido and Chrome, `scale` stored pixels for each; None where that cannot be.
 
     Raises:
         RuntimeError: `SEQREC_EDU_PICTURES=1` asked for pictures and none can be made; the message names the cause.
     """
     try:
-        return _small(_Artist.get().draw(figure))
+        return _small(_Artist.get().draw(figure, scale), 128 if scale > SMALL else 64)
     except Exception as error:  # a browser fails in many ways; without one the reader keeps the figure and its text
         if _asked() == "1":
             raise RuntimeError(f"SEQREC_EDU_PICTURES asks for pictures, but {why_not(error)}") from error
@@ -105,8 +106,8 @@ class _Artist:
         await browser.open()
         return browser
 
-    def draw(self, figure: go.Figure) -> bytes:
-        size = {"format": "png", "width": WIDTH, "height": height_of(figure), "scale": _SCALE}
+    def draw(self, figure: go.Figure, scale: float) -> bytes:
+        size = {"format": "png", "width": WIDTH, "height": height_of(figure), "scale": scale}
         return self._wait(self._browser.calc_fig(figure.to_dict(), opts=size))
 
     def _wait(self, work: object) -> object:
@@ -117,13 +118,13 @@ class _Artist:
             asyncio.run_coroutine_threadsafe(self._browser.close(), self._loop).result(5)
 
 
-def _small(png: bytes) -> bytes:
-    """Reduce to 128 colours that cover all that occur: a fifth of the size, with no difference an eye would see."""
+def _small(png: bytes, colours: int) -> bytes:
+    """Reduce to colours that cover all that occur: a fifth of the size, with no difference that an eye would mind."""
     if importlib.util.find_spec("PIL") is None:
         return png
     from PIL import Image
 
     out = io.BytesIO()
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    image.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()

@@ -67,7 +67,7 @@ function render({ model, el }) {
   model.on("change:revision", draw);
   // Drawn once it has a width: a figure drawn while hidden would take a width of its own and keep it.
   const seen = new ResizeObserver(() => {
-    if (el.clientWidth && !wanted) draw();
+    if (el.clientWidth && !wanted && model.get("revision")) draw();
     else if (drawn && node.data) plotly(model).then((Plotly) => Plotly.Plots.resize(node));
   });
   seen.observe(el);

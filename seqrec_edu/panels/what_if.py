@@ -1,209 +1,227 @@
-"""What if one event had not happened, or had happened at another time? A history, one edit, and two top-10 lists."""
+"""What if one event had not happened, or at another time, or one more had? A history, edits, two lists, and reasons."""
 
-from collections.abc import Callable, Sequence
-from html import escape
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 import numpy as np
+import plotly.graph_objects as go
 
+from seqrec_edu.data.histories import Histories
+from seqrec_edu.data.person import Person
 from seqrec_edu.figures.ranking import change_summary, change_table, rank_changes, top_k_change
-from seqrec_edu.figures.text import short, span
+from seqrec_edu.figures.reasons import reason_bars, reason_table
+from seqrec_edu.figures.text import Table, number, short
+from seqrec_edu.lens.reasons import shared_strongest
+from seqrec_edu.lens.recommending import Recommend, Recommending
 
-from .mime import bundle, picture_bundle
+from .cards import Cards
+from .edits import ACTIONS, REMOVE, Edits
+from .panel import FULL, Panel
+from .subjects import People
 
-Recommend = Callable[[np.ndarray, np.ndarray], Sequence[tuple[int, float]]]
+if TYPE_CHECKING:
+    from torch import nn
 
-_KEEP, _REMOVE, _MOVE = "keep", "remove", "move"
-_DAY = 86400
-_FIGURE_SPACE = "\u2007"  # as wide as a digit; an ordinary space would collapse in a list
+_TOP, _REASONS = "top", "reasons"
+_WIDTH = 22  # characters of a name, where a column of controls stands beside the figure
+_ALL = 100_000  # events: without one of a full window an older one comes in, so none may be missing
 
 
-class WhatIf(widgets.VBox):
-    """Choose an event of one person's history, remove it or move it in time, and see what becomes of the top k.
+class WhatIf(Panel):
+    """Take out, move or add events of one person, see what becomes of the top k, and why an item stands in it.
 
-    Live it is a list to click, the same list as a slider for the arrow keys, three buttons, and a slider of days; each
-    is reached with Tab. The result is compared with the one for the untouched history. Without a kernel it is the
-    stored picture of its first state, and as text a table. `recommend` runs once per edit not tried before.
+    The edit that the controls say is shown at once; "Keep edit" makes it a part of the history, for the next one. The
+    reasons of a recommended item are the change of its score without each event, and beside it, for a model with a
+    mixing matrix, how much the last event reads of each. Nothing is recommended for twice.
 
     Args:
-        recommend: (items "l", times "l") → [(item, score), …], best first; more than k entries tell how far a
-            newcomer came.
-        histories: gives `history(user) -> (items, times)`, `label(item)` and `n_users`.
-        user: index of the person.
+        recommender: a model; or a function (items "l", times "l") → [(item, score), …], best first, where more than k
+            entries tell how far a newcomer came, and no mixing matrix can be looked at.
+        people: a `Person` (`data.user(7)`), or `Histories` to choose from.
+        user: who is shown first.
         event: which event is chosen first, counted from 0; negative counts from the end.
-        action: what is done with it first: "keep", "remove" or "move".
+        action: what is done with it first: "keep", "remove", "move" or "add".
         days: how far a moved event goes; negative is earlier.
         k: how many ranks count as the list.
+        show: "top", or "reasons".
 
     Raises:
-        ValueError: no such user, fewer than two events, no such event or action, an empty recommendation.
+        ValueError: no such user, fewer than two events, no such event, action or view, an empty recommendation, a model
+            of another dataset.
     """
+
+    name, title = "what-if", "What if"
 
     def __init__(
         self,
-        recommend: Recommend,
-        histories: object,
-        user: int,
+        recommender: nn.Module | Recommend,
+        people: Person | Histories,
+        user: int = 0,
         *,
         event: int = -1,
-        action: str = _REMOVE,
+        action: str = REMOVE,
         days: float = -7.0,
         k: int = 10,
+        show: str = _TOP,
     ) -> None:
-        self._items, self._times = _history_of(histories, user)
-        length = len(self._items)
+        super().__init__()
+        self._people, self._k = People(people, user=user, most=_ALL), k
+        self._who, person = Recommending(recommender, k), _editable(self._people.now)
+        self._who.check(person)
+        length = len(person)
         if not -length <= event < length:
             raise ValueError(f"event must be within -{length}…{length - 1} for this history, got {event}.")
-        if action not in (_KEEP, _REMOVE, _MOVE):
-            raise ValueError(f'action must be "{_KEEP}", "{_REMOVE}" or "{_MOVE}", got {action!r}.')
-        self._recommend, self._label, self._k, self._tried = recommend, histories.label, k, {}
-        self._before = self._ask(self._items, self._times)
-        self._build(event % length, action, days, f"user {user}")
-        super().__init__([widgets.HBox([self._controls, self._output], layout=_WRAP), self._table])
-        self._draw()
-        # JupyterLab keeps the up and down keys of a list for itself, so the keyboard chooses with a slider.
-        widgets.link((self._place, "value"), (self._event, "value"), (lambda n: n - 1, lambda i: i + 1))
-        for control in (self._event, self._action, self._days):
-            control.observe(self._on_change, names="value")
+        for what, value, known in (("action", action, tuple(ACTIONS)), ("show", show, (_TOP, _REASONS))):
+            if value not in known:
+                raise ValueError(f"{what} must be one of {', '.join(known)}, got {value!r}.")
+        self._edits = Edits(action, quietly=self.quietly, changed=self._on_change)
+        self._view = widgets.ToggleButtons(
+            options=[(f"Top {k}", _TOP), ("Reasons", _REASONS)], value=show, style={"button_width": "auto"}
+        )
+        self._target = widgets.Dropdown(description="why", layout=dict(FULL))
+        self._layer = widgets.Dropdown(options=self._who.layers, description="row of", layout=dict(FULL))
+        self._head = widgets.IntSlider(min=0, max=0, description="head", layout=dict(FULL))
+        self._meet(event % length, days)
+        for control in self._people.controls:
+            control.observe(lambda _: self._meet(), names="value")
+        self.start([
+            self._view, *self._people.controls, *self._edits.controls, self._target, self._layer, self._head,
+        ])  # fmt: skip
 
-    # --- what the current edit gives -------------------------------------------------------------------------------
+    # --- what is looked at -----------------------------------------------------------------------------------------
 
-    def edited(self) -> tuple[np.ndarray, np.ndarray]:
-        """The history after the current edit, sorted by time; (items, times)."""
-        event, times = self._event.value, self._times.copy()
-        if self._action.value == _REMOVE:
-            return np.delete(self._items, event), np.delete(times, event)
-        if self._action.value == _MOVE:
-            times[event] += round(self._days.value * _DAY)
-        order = np.argsort(times, kind="stable")
-        return self._items[order], times[order]
+    def before(self) -> list[tuple[int, float]]:
+        """The recommendation for the untouched history; (item, score), best first."""
+        return self._recommended(self._edits.steps[0])
 
-    def after(self) -> Sequence[tuple[int, float]]:
-        """The recommendation for the edited history; (item, score), best first."""
-        edit = (self._action.value, self._event.value, self._days.value if self._action.value == _MOVE else 0)
-        if edit[0] == _KEEP:
-            return self._before
-        if edit not in self._tried:
-            self._tried[edit] = self._ask(*self.edited())
-        return self._tried[edit]
+    def after(self) -> list[tuple[int, float]]:
+        """The recommendation for the edited history."""
+        return self._recommended(self._edits.edited())
+
+    @property
+    def figure(self) -> go.Figure:
+        if self._view.value == _REASONS:
+            person, target = self._read(), self._label(self._target.value)
+            times = person.times if person.timed else None
+            return reason_bars(
+                self._effects()[0], self._row(), person.labels, times, target=target, reader=self._reader
+            )
+        return top_k_change(self.before(), self.after(), self._names(), k=self._k, labels=("as it was", "what if"),
+                            title=short(_capital(self._edits.said()), 60), width=_WIDTH)  # fmt: skip
 
     @property
     def sentence(self) -> str:
-        """What the current edit does, and what came of it, in one sentence."""
-        name = f"event {self._event.value + 1} ({self._label(int(self._items[self._event.value]))})"
-        days = self._days.value
-        shift = f"moved by {days:+.1f} days" if days else "not moved"
-        done = {_KEEP: "nothing edited", _REMOVE: f"without {name}", _MOVE: f"{name} {shift}"}[self._action.value]
-        changes = rank_changes(self._before, self.after(), k=self._k)
-        return f"{done[0].upper()}{done[1:]}: {change_summary(changes)} in the top {self._k}."
+        return self._why_sentence() if self._view.value == _REASONS else self._what_sentence()
 
     @property
-    def figure(self):
-        """The two lists as a Plotly figure."""
-        names = self._names()
-        return top_k_change(self._before, self.after(), names, k=self._k, labels=("as it was", "what if"),
-                            title=short(self.sentence.split(":")[0], 70))  # fmt: skip
+    def table(self) -> Table:
+        if self._view.value == _REASONS:
+            return reason_table(self._effects()[0], self._row(), self._read().labels)
+        return change_table(self.before(), self.after(), self._names(), k=self._k)
 
-    def text(self) -> str:
-        """The sentence and the two lists as an aligned table: the panel for a reader who sees no picture."""
-        return f"{self.sentence}\n{change_table(self._before, self.after(), self._names(), k=self._k)}"
+    # --- in words --------------------------------------------------------------------------------------------------
 
-    def digest(self, *, values: bool = True) -> str:
-        """What a notebook test compares and a screen reader reads: `text()`, or without values what the panel is."""
-        return self.text() if values else f"[What if: one history, one edit, and the top {self._k} before and after]"
+    def _what_sentence(self) -> str:
+        changes = rank_changes(self.before(), self.after(), k=self._k)
+        end = "" if self._person.timed else " These events have no times, so only their order can matter."
+        return f"{_capital(self._edits.said())}: {change_summary(changes)} in the top {self._k}.{end}"
 
-    # --- how it is shown -------------------------------------------------------------------------------------------
-
-    def bundle(self) -> tuple[dict, dict]:
-        """The mime bundle and its metadata: the live view, a picture for pages without a kernel, a title as text."""
-        data, metadata = picture_bundle(self.figure)
-        return {**super()._repr_mimebundle_(), **data, "text/plain": self.digest(values=False)}, metadata
-
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict, dict]:
-        data, metadata = self.bundle()
-        return {**data, "text/plain": self.text()}, metadata
-
-    def _build(self, event: int, action: str, days: float, person: str) -> None:
-        first = int(self._times[0])
-        days_in = (self._times - first) / _DAY
-        labels = [short(self._label(int(item)), 40) for item in self._items]
-        rows = [(f"{i:{_FIGURE_SPACE}>3}  day {d:.1f}  {label}", i - 1)
-                for i, d, label in zip(range(1, len(labels) + 1), days_in, labels, strict=True)]  # fmt: skip
-        reach = max(7.0, np.ceil((self._times[-1] - first) / _DAY))
-        self._event = widgets.Select(
-            options=rows, value=event, rows=min(14, len(rows)), layout=_FULL, tooltip="Event to edit"
-        )
-        self._place = widgets.IntSlider(
-            value=event + 1, min=1, max=len(rows), description="event", continuous_update=False, layout=_FULL
-        )
-        self._action = widgets.ToggleButtons(
-            options=[("Keep", _KEEP), ("Remove", _REMOVE), ("Move", _MOVE)], value=action,
-            style={"button_width": "6em"},
-            tooltips=["Leave the history as it was", "Take this event out", "Move this event in time"],
-        )  # fmt: skip
-        self._days = widgets.FloatSlider(
-            value=min(max(days, -reach), reach), min=-reach, max=reach, step=0.5, description="days",
-            continuous_update=False, layout=_FULL, readout_format="+.1f",
-        )  # fmt: skip
-        self._status = widgets.HTML()
-        events = f"{len(rows)} events in {span(int(self._times[-1] - first))}"
-        heading = widgets.HTML(f"<b>History of {escape(person)}</b>, {events}")
-        self._controls = widgets.VBox(
-            [heading, self._event, self._place, self._action, self._days, self._status],
-            layout={"width": "320px", "flex": "0 0 auto"},
-        )
-        self._output = widgets.Output(
-            layout={"flex": "1 1 560px", "min_width": "0", "min_height": f"{200 + 27 * self._k}px"}
-        )
-        self._table = widgets.HTML()
-
-    def _on_change(self, _: dict) -> None:
-        try:
-            self._draw()
-        except Exception as error:  # the recommender is the reader's own: say what it did, keep the panel alive
-            what = escape(f"{type(error).__name__}: {error}")
-            self._status.value = f'<p role="alert">This edit could not be recommended for. {what}</p>'
-
-    def _draw(self) -> None:
-        self._days.disabled = self._action.value != _MOVE
-        data, metadata = bundle(self.figure, with_picture=False)
-        # Set as state, not captured from a display call, so that no message can land in another cell's output.
-        self._output.outputs = ({"output_type": "display_data", "data": data, "metadata": metadata},)
-        self._status.value = f'<p role="status" aria-live="polite" style="line-height:1.4">{escape(self.sentence)}</p>'
-        self._table.value = self._as_html()
-
-    def _as_html(self) -> str:
-        cells = "".join(
-            f"<tr><td>{c.after or '–'}</td><td>{c.before or '–'}</td><td>{c.mark}</td>"
-            f"<td style='text-align:left'>{escape(self._label(c.item))}</td></tr>"
-            for c in rank_changes(self._before, self.after(), k=self._k)
-        )
-        head = "".join(f'<th scope="col">{name}</th>' for name in ("now", "before", "change", "item"))
+    def _why_sentence(self) -> str:
+        (effects, least), row, names = self._effects(), self._row(), self._read().labels
+        target, item = self._label(self._target.value), int(np.abs(effects).argmax())
+        rank = 1 + [item for item, _ in self.after()].index(self._target.value)
+        size = f"{'at least ' * bool(least[item])}{abs(effects[item]):.3g}"
+        way = "lowers" if effects[item] > 0 else "raises"
+        untouched = self._edits.edited() is self._edits.steps[0]
+        start = f"{target} at rank {rank}, {'nothing edited' if untouched else self._edits.said()}: "
+        start += f"of the last {len(effects)} events, " if len(effects) < len(self._edits.edited()) else ""
+        start += "taking out "
+        strongest = f"event {item + 1} ({names[item]}) {way} its score most, by {size}"
+        start += strongest if effects[item] else "any one event leaves its score as it is"
+        if row is None:
+            return f"{start}; {self._who.closed}."
+        read, (shared, of) = int(np.abs(row).argmax()), shared_strongest(effects, row)
         return (
-            f"<details><summary>The same as a table</summary><table style='line-height:1.5'>"
-            f"<caption style='text-align:left;white-space:nowrap'>{escape(self.sentence)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table></details>"
+            f"{start}. {self._reader} reads most of event {read + 1} ({names[read]}), {number(float(row[read]), 3)}: "
+            f"{shared} of the {of} events that count most are among the {of} that it reads most."
         )
 
-    def _ask(self, items: np.ndarray, times: np.ndarray) -> list[tuple[int, float]]:
-        ranked = [(int(item), float(score)) for item, score in self._recommend(items, times)]
-        if not ranked:
-            raise ValueError("recommend returned an empty list; it must return [(item, score), …], best first.")
-        return ranked
+    # --- how it is found -------------------------------------------------------------------------------------------
+
+    def _label(self, item: int) -> str:
+        return self._person.label(int(item))
 
     def _names(self) -> dict[int, str]:
-        return {item: self._label(item) for item, _ in (*self._before, *self.after())}
+        return {item: self._label(item) for item, _ in (*self.before(), *self.after())}
+
+    def _recommended(self, cards: Cards) -> list[tuple[int, float]]:
+        return self.remember(("top", *cards.key), lambda: self._who.ranked(cards.items, cards.times))
+
+    def _effects(self) -> tuple[np.ndarray, np.ndarray]:
+        """What each event adds to the chosen item, "l", and where that is a lower bound."""
+        cards, targets = self._edits.edited(), [item for item, _ in self.after()[: self._k]]
+        found = self.remember(("effects", *cards.key), lambda: self._who.effects(cards.items, cards.times, targets))
+        column = targets.index(self._target.value)
+        return found[0][:, column], found[1][:, column]
+
+    def _read(self) -> Person:
+        """The edited history, as far as the model reads it."""
+        cards = self._edits.edited()
+        return self._person.edited(cards.items, cards.times).last(len(self._effects()[0]))
+
+    def _row(self) -> np.ndarray | None:
+        """The last row of the mixing matrix of the chosen layer and head, "l"."""
+        if not self._who.layers:
+            return None
+        person, where = self._read(), (self._layer.value, self._head.value)
+        key = ("row", *where, person.items.tobytes(), person.times.tobytes())
+        return self.remember(key, lambda: self._who.row(person, *where))
+
+    @property
+    def _reader(self) -> str:
+        return self._who.reader(self._layer.value, self._head.value) if self._who.layers else ""
+
+    # --- controls that follow each other ---------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        if self._wrong is not None:
+            raise self._wrong
+        with self.quietly():
+            self._follow()
+        super().draw()
+
+    def _meet(self, event: int | None = None, days: float = -7.0) -> None:
+        """Look at the chosen person; what is wrong with one is said where the picture would be drawn."""
+        try:
+            self._person, self._wrong = _editable(self._people.now), None
+            self._edits.meet(self._person, event, days)
+        except ValueError as error:
+            self._wrong = error
+
+    def _follow(self) -> None:
+        """Show the controls that have a meaning now, with what there is to choose."""
+        self._edits.follow()
+        why = self._view.value == _REASONS
+        if why:
+            listed = self.after()[: self._k]
+            options = [(f"{rank}  {short(self._label(item), 32)}", item) for rank, (item, _) in enumerate(listed, 1)]
+            chosen = self._target.value if self._target.value in [item for _, item in options] else options[0][1]
+            self._target.options, self._target.value = options, chosen
+        if self._who.layers:
+            self._head.max = self._who.heads(self._layer.value) - 1
+        for control, wanted in (
+            (self._target, why), (self._layer, why and self._who.layers), (self._head, why and self._who.layers)
+        ):  # fmt: skip
+            control.layout.display = None if wanted else "none"
 
 
-_FULL = {"width": "99%"}
-_WRAP = {"flex_flow": "row wrap", "align_items": "flex-start"}
+def _editable(person: Person) -> Person:
+    if len(person) < 2:
+        raise ValueError(f"{person.name} has 1 event; with fewer than two there is nothing to leave out.")
+    return person
 
 
-def _history_of(histories: object, user: int) -> tuple[np.ndarray, np.ndarray]:
-    count = histories.n_users
-    if not 0 <= user < count:
-        raise ValueError(f"user must be within 0…{count - 1} for these histories, got {user}.")
-    items, times = (np.array(part) for part in histories.history(user))
-    if len(items) < 2:
-        raise ValueError(f"user {user} has {len(items)} events; with fewer than two there is nothing to leave out.")
-    return items, times
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

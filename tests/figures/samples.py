@@ -34,12 +34,26 @@ def log(epochs, seed=0):
             for e in range(1, epochs + 1)]  # fmt: skip
 
 
+def flight(epochs):
+    """A log with all that is recorded."""
+    ends = ((" low", 0.5), (" q25", 0.8), ("", 1.0), (" q75", 1.3), (" high", 2.0))
+    return [
+        {**record, "epoch": e, "steps": 90 * e, "events": 9000 * e, "seconds": 1.5 * e, "learning_rate": 0.01 / e,
+         "events_per_second": 6000.0 + e, "events_per_cpu_second": 7000.0 + e,
+         **{key + end: record["NDCG@10"] * factor for key in ("NDCG@10", "gradient_norm", "dt ssds.0")
+            for end, factor in ends}}
+        for e, record in enumerate(log(epochs), 1)
+    ]  # fmt: skip
+
+
 def over_events(length):
     """Figure name → figure, for every figure whose size depends on the number of events."""
     who = (names(length), times(length))
     matrix, rng = attention(length), np.random.default_rng(2)
     decay, ages = rng.uniform(size=(length, 4)), np.arange(length)
     values = np.linalg.svd(matrix, compute_uv=False)
+    gains, waves = rng.uniform(size=(length // 2 + 1, 8)), np.full(length // 2 + 1, 1 / (length // 2 + 1))
+    moved = np.triu(10.0 ** np.random.default_rng(3).uniform(-9, 0, size=(length, length)))
     return {
         "mixing_heatmap": figures.mixing_heatmap(matrix, *who),
         "heads_grid": figures.heads_grid(np.stack([attention(length, n) for n in range(4)]), *who),
@@ -48,13 +62,32 @@ def over_events(length):
         "decay_and_gate over time": figures.decay_and_gate(decay, decay[:, :1], *who, scale="time"),
         "state_animation": figures.state_animation(rng.normal(size=(length, 8, 16)), *who),
         "filter_response": figures.filter_response({"a": matrix[-1], "b": matrix[-1]}, circular=["a"]),
+        "filtered_signal": figures.filtered_signal(
+            matrix[0], {"circular": matrix[-1], "causal": matrix[0]}, ages[: length // 2 + 1], waves, *who
+        ),
+        "kept_periods": figures.kept_periods(gains, 0.5 * gains, waves, places=length),
         "low_rank_interests": figures.low_rank_interests(shares(length, 6, axis=0), shares(length, 6, axis=1), *who),
         "singular_spectrum": figures.singular_spectrum(values, 1.0),
         "memory_curves": figures.memory_curves(ages, {"slow": 0.9**ages, "fast": 0.3**ages}),
         "attribution_bars": figures.attribution_bars(rng.normal(size=length), *who, target=LONG),
+        "poke_response": figures.poke_response(moved[0], length // 2, *who, whole=moved),
+        "gap_scales": figures.gap_scales(
+            times(length) - times(length)[0], times(length) - 1_700_000_000.0,
+            {"official": matrix[-1], "corrected": decay[:, 0]}, 256 * matrix[-1],
+            {"without times": decay[:, 1], "official": decay[:, 2], "corrected": decay[:, 3]}, *who, event=0,
+        ),
+        "relation_map": figures.relation_map(np.abs(times(length)[:, None] - times(length)).clip(max=256), *who),
+        "reason_bars": figures.reason_bars(rng.normal(size=length), matrix[-1], *who, target=LONG),
         "training_curves": figures.training_curves({"a": log(length), "b": [log(length), log(length, 1)]}),
+        "cockpit": figures.cockpit({"a": flight(length)}, level=0.1, stopped=["a"], clip=1.0),
+        "cockpit alone": figures.cockpit({"a": flight(length), "b": []}, parts=["step size"], across="seconds"),
         "rank_histogram": figures.rank_histogram(np.arange(1, length + 1), length, k=1),
-    }
+        "five_views": figures.five_views(
+            rng.normal(size=(8, 16)), matrix, {"recurrence": (1, 2, 3), "chunks": (4, 5, 6)}, step=length - 1,
+            chunk=16, kernel=("cpu", 1), names=who[0], differences={("recurrence", "chunks"): 1e-7}, tolerance=1e-5,
+        ),
+        "gate_proposal": figures.gate_proposal(*rng.normal(size=(3, length, 64)), *who),
+    }  # fmt: skip
 
 
 def of_results():

@@ -58,6 +58,12 @@ def test_seeds_become_their_mean_and_a_band():
     assert dark(training_curves(seeds)).data[0].fillcolor != training_curves(seeds).data[0].fillcolor
 
 
+def test_what_seeds_say_together_replaces_what_each_says_of_itself():
+    seeds = [[{"loss": 4.0, "NDCG@10": score, "NDCG@10 low": 0.0, "NDCG@10 high": 1.0}] for score in (0.1, 0.2)]
+    (band,) = named(training_curves({"run": seeds}), "run, interval")
+    assert sorted(band.y) == [0.1, 0.2]
+
+
 def test_more_keys_stand_below():
     figure = training_curves([{**record, "gradient_norm": 1.0} for record in LOG], also=["gradient_norm", "missing"])
     assert [figure.layout[f"yaxis{n}"].title.text for n in (3, 4)] == ["gradient norm", "missing"]

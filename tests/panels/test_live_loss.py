@@ -77,6 +77,24 @@ def test_earlier_runs_stand_beside_it():
     assert names == {"SASRec", "TiM4Rec", "best"}
 
 
+def test_it_stays_two_lines_where_the_log_holds_intervals():
+    log = [{**record, "NDCG@10 low": 0.0, "NDCG@10 high": 1.0} for record in LOG]
+    assert len(run(LiveLoss(), log).figure.data) == 3 and len(run(LiveLoss(), log).log[0]) == 6
+
+
+def test_drawing_takes_a_tenth_of_the_time_at_most(clock):
+    pace = live_loss.Pace()
+    assert pace.due
+    with pytest.raises(ValueError), pace.drawing():
+        clock.value += 0.5
+        raise ValueError
+    assert not pace.due, "also after a drawing that failed"
+    clock.value += 4.9
+    assert not pace.due
+    clock.value += 0.2
+    assert pace.due
+
+
 def test_a_run_without_epochs_draws_nothing(notebook, capsys):
     run(LiveLoss(), [])
     assert not notebook.outputs and capsys.readouterr().out == ""

@@ -63,6 +63,12 @@ def test_a_second_block_stands_beside_the_first(panel):
     assert "SASRec: attentions.0" in panel.sentence
 
 
+def test_of_two_blocks_that_read_as_far_back_as_they_may_the_common_events_are_shown(models, data):
+    short = build("echomamba4rec", n_items=data.n_items, d_model=16, history_length=6, filter="causal", backward="off")
+    panel = Mixer({**models, "EchoMamba4Rec": short}, data, user=3, beside="EchoMamba4Rec: layers.0.filter")
+    assert len(data.user(3)) > 6 and [np.shape(trace.z) for trace in drawn(panel).data] == [(6, 6), (6, 6)]
+
+
 def test_the_head_slider_goes_as_far_as_the_block_has_heads(models, data):
     panel = Mixer(models, data, block="TiM4Rec: ssds.0", head=1)
     panel._block.value = "SASRec: attentions.0"
@@ -111,7 +117,7 @@ def test_one_person_needs_no_control_and_one_model_no_name(models, data):
 
 
 def test_without_a_kernel_it_is_a_picture_and_text(panel, monkeypatch):
-    monkeypatch.setattr("seqrec_edu.panels.mime.picture", lambda _: b"png")
+    monkeypatch.setattr("seqrec_edu.panels.mime.picture", lambda *_: b"png")
     monkeypatch.setenv("SEQREC_EDU_PICTURES", "1")
     content, size = panel.bundle()
     assert content["text/plain"] == "[Mixer explorer]" and content["image/png"] == "cG5n" and size["image/png"]

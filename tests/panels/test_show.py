@@ -18,7 +18,7 @@ FIGURE = top_k_bars(["Tent", "Stove"], [0.5, 0.25], title="Top 2")
 def drawn(monkeypatch):
     """Pretend that a browser draws."""
     monkeypatch.setenv("SEQREC_EDU_PICTURES", "1")
-    monkeypatch.setattr("seqrec_edu.panels.mime.picture", lambda figure: b"PNG")
+    monkeypatch.setattr("seqrec_edu.panels.mime.picture", lambda *_: b"PNG")
 
 
 def test_outside_a_notebook_the_digest_is_printed(capsys):

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from .cockpit_layout import ACROSS, PARTS, UNITS, Places, axes_of, headings, height, on, places_of, scale
 from .log import LOWER, UPPER, Log, band, best, first_at, line, smoothed, step_key, values
-from .template import CATEGORIES, QUIET, new_figure
+from .template import CATEGORIES, QUIET, dressed
 from .text import number
 
 
@@ -64,8 +64,11 @@ def cockpit(
     empty = _empty(traces, places, runs, across)
     traces += [{"type": "scatter", "x": [None], "y": [None], "showlegend": False, **on(places[part])} for part in empty]
     words = _subtitle(runs, parts, metric, level, stopped) + _left_out(traces, runs, parts)
-    layout = new_figure(title, words, height=height(parts, runs)).layout.to_plotly_json()
-    layout |= {"template": "seqrec"} | axes_of(places, runs, across) | {"shapes": _levels(places, level, clip)}
+    layout = (
+        dressed(title, words, height=height(parts, runs))
+        | axes_of(places, runs, across)
+        | {"shapes": _levels(places, level, clip)}
+    )
     for part, (_, y) in places.items():
         drawn = [trace for trace in traces if trace["yaxis"] == y]
         unit = {"title": {"text": metric if part == "quality" else UNITS[part]}}

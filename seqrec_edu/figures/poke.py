@@ -8,7 +8,7 @@ from plotly.colors import sample_colorscale
 
 from .arrays import checked
 from .poke_text import EXACT, ROUNDING, Row
-from .template import BETTER, CARD, FAINT, INK, LINE, MAGNITUDE, MUTED, QUIET, WORSE, new_figure
+from .template import BETTER, CARD, FAINT, INK, LINE, MAGNITUDE, MUTED, QUIET, WORSE, dressed
 
 _BARS, _MAP = 300, 320  # pixels
 _TOP = 0.31  # the power of ten of 2: an output that turned to its opposite
@@ -55,9 +55,9 @@ def poke_response(
         whole = checked("whole", whole, "s t", s=len(row.change), t=len(row.change))
         traces.append(_heat(row, whole))
         layout = {**layout, **_map_axes(row), "shapes": [*layout["shapes"], *_map_shapes(row)]}
-    empty = new_figure(title, row.summary, height=_BARS + 130 + (_MAP if whole is not None else 0))
+    dress = dressed(title, row.summary, height=_BARS + 130 + (_MAP if whole is not None else 0))
     # Built at once: a slider would feel the milliseconds of an update.
-    return go.Figure(data=traces, layout={**empty.layout.to_plotly_json(), **layout})
+    return go.Figure(data=traces, layout={**dress, **layout})
 
 
 def _floor(row: Row) -> float:

@@ -76,9 +76,13 @@ def new_figure(title: str, subtitle: str = "", *, height: int = 380) -> go.Figur
 
 def dress(figure: go.Figure, title: str, subtitle: str = "", *, height: int = 380) -> go.Figure:
     """Put the house template, a title and a height on a figure, and return it."""
+    # In one go: each call costs milliseconds, which a slider would feel.
+    return figure.update_layout(dressed(title, subtitle, height=height))
+
+
+def dressed(title: str, subtitle: str = "", *, height: int = 380) -> dict:
+    """The same as a layout, for a figure that is built in one go."""
     layout = {"template": "seqrec", "title": {"text": f"<b>{title}</b>"}, "height": height}
     if subtitle:
-        layout["title"]["subtitle"] = {"text": subtitle}
-    else:
-        layout |= {"margin": {"t": 60}, "height": height - 24}
-    return figure.update_layout(layout)  # in one go: each call costs milliseconds, which a slider would feel
+        return {**layout, "title": {**layout["title"], "subtitle": {"text": subtitle}}}
+    return {**layout, "margin": {"t": 60}, "height": height - 24}

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from .arrays import checked
 from .events import Events
 from .heat import colour_axis, diagonal, future, heat_trace, plane
-from .template import BETTER, FAINT, INK, LINE, MUTED, QUIET, WORSE, new_figure
+from .template import BETTER, FAINT, INK, LINE, MUTED, QUIET, WORSE, dressed
 from .text import Table, aligned, number, span
 
 _LOOK = {  # form → colour, dash, symbol
@@ -59,7 +59,7 @@ def gap_scales(
     """
     gaps, coarse, buckets, scaled, kept = _checked(gaps, coarse, buckets, scaled, kept)
     events = Events(len(gaps), names, times)
-    empty = new_figure(title, _summary(gaps, scaled), height=4 * _HEIGHT + 3 * _SPACE + 172)
+    dress = dressed(title, _summary(gaps, scaled), height=4 * _HEIGHT + 3 * _SPACE + 172)
     flat = {form: values - np.median(values[1:] if len(values) > 1 else values) for form, values in scaled.items()}
     traces = [
         *_seconds(gaps, coarse, events),
@@ -69,7 +69,7 @@ def gap_scales(
     ]
     layout = _axes(events, gaps, most)
     layout["shapes"] = _marks(event, most)
-    return go.Figure(data=traces, layout={**empty.layout.to_plotly_json(), **layout})
+    return go.Figure(data=traces, layout={**dress, **layout})
 
 
 def gap_table(
@@ -120,7 +120,7 @@ def relation_map(
     events, cells = Events(len(buckets), names, times), len(buckets)
     pairs = buckets[np.tril_indices(cells, -1)]
     clipped = f"{int((pairs == most).sum())} of {len(pairs)} pairs lie in the last bucket, {most}"
-    empty = new_figure(title, clipped if len(pairs) else "a single event, which is no pair", height=620)
+    dress = dressed(title, clipped if len(pairs) else "a single event, which is no pair", height=620)
     hover = "from event <b>%{y}</b><br>to event <b>%{x}</b><br>bucket <b>{value}</b>"
     trace = heat_trace(buckets, events.labels, events.labels, hover)
     unit = trace.meta["unit"]
@@ -133,7 +133,7 @@ def relation_map(
             down={"title": {"text": None if events.are_named else "event that reads"}, **events.ticks(named=True)},
         ),
     }
-    return go.Figure(data=[trace], layout={**empty.layout.to_plotly_json(), **layout})
+    return go.Figure(data=[trace], layout={**dress, **layout})
 
 
 def _whole_buckets(buckets: np.ndarray, unit: float) -> dict:

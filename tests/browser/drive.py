@@ -146,7 +146,8 @@ class PanelDriver:
                 }); }"""
             )
             self.page.keyboard.press(key)
-            taken.append(self.page.evaluate("window.__drawn"))
+            late = "new Promise((_, no) => setTimeout(() => no(new Error('no figure in 20 s')), 20_000))"
+            taken.append(self.page.evaluate(f"Promise.race([window.__drawn, {late}])"))
         return taken
 
     def picture(self, path: Path) -> None:

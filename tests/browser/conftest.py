@@ -9,6 +9,7 @@ drive = pytest.importorskip("tests.browser.drive", reason="needs playwright")
 GALLERY = Path(__file__).resolve().parents[2] / "notebooks" / "gallery.ipynb"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items):
     """All of these on one worker, which holds the browser; none where there is no browser."""
     here = Path(__file__).parent

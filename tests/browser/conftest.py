@@ -9,15 +9,12 @@ drive = pytest.importorskip("tests.browser.drive", reason="needs playwright")
 GALLERY = Path(__file__).resolve().parents[2] / "notebooks" / "gallery.ipynb"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items):
-    """All of these on one worker, which holds the browser; none where there is no browser."""
+    """None of these where there is no browser."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-            if drive.browser() is None:
-                item.add_marker(pytest.mark.skip(reason="no Chrome or Chromium on this machine (or BROWSER_PATH)"))
+        if here in item.path.parents and drive.browser() is None:
+            item.add_marker(pytest.mark.skip(reason="no Chrome or Chromium on this machine (or BROWSER_PATH)"))
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.models import build
 from seqrec_edu.panels.cockpit import Cockpit
 from seqrec_edu.training import FitSettings, fit
+
+pytestmark = pytest.mark.xdist_group("browser")  # one worker holds it
 torch.set_num_threads(1)
 split = leave_one_out(shoppers(users=150, seed=0))
 
@@ -41,9 +43,7 @@ def notebook(tmp_path_factory):
     (folder / "lab").mkdir()
     with drive.opened(path, folder / "lab") as opened:
         opened.drawn = []
-        opened.page.click("[data-command='notebook:restart-run-all']")
-        opened.page.click(".jp-Dialog .jp-mod-accept")
-        watch(opened)
+        watch(opened.start())
         yield opened
 
 

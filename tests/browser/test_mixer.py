@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.xdist_group("browser")  # one worker holds it
+
 
 @pytest.fixture
 def panel(gallery):

@@ -13,7 +13,7 @@ READY      := .venv/.ready
 UNFINISHED := .venv/.unfinished
 PIP        := $(BIN)/python -m pip --disable-pip-version-check
 LABCONFIG  := .venv/etc/jupyter/labconfig
-# Tests run on as many cores as there are, up to four: each worker loads torch.
+# Tests run on as many cores as there are, up to four: each worker loads torch. Those of the browser share one page.
 WORKERS    := -n auto --maxprocesses 4
 START      := $(firstword $(wildcard notebooks/00_start_here.ipynb) $(wildcard notebooks) .)
 NOTEBOOKS  := $(wildcard notebooks/*.ipynb)
@@ -36,7 +36,8 @@ lab: $(READY)
 	$(ACTIVATED) $(BIN)/python -m jupyterlab --ip=127.0.0.1 $(LAB_FLAGS) $(START)
 
 test: $(READY)
-	$(ACTIVATED) $(BIN)/python -m pytest -p no:nbval $(WORKERS) --dist loadgroup tests $(TEST_FLAGS)
+	$(ACTIVATED) $(BIN)/python -m pytest -p no:nbval $(WORKERS) --ignore=tests/browser tests $(TEST_FLAGS)
+	$(ACTIVATED) $(BIN)/python -m pytest -p no:nbval tests/browser $(TEST_FLAGS)
 ifneq ($(NOTEBOOKS),)
 	$(ACTIVATED) $(BIN)/python -m pytest -p no:cacheprovider $(WORKERS) --dist loadfile --nbval notebooks \
 	    --nbval-current-env --nbval-cell-timeout=180 --nbval-sanitize-with notebooks/sanitize.cfg

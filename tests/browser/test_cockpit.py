@@ -17,7 +17,6 @@ from seqrec_edu.models import build
 from seqrec_edu.panels.cockpit import Cockpit
 from seqrec_edu.training import FitSettings, fit
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker holds it
 torch.set_num_threads(1)
 split = leave_one_out(shoppers(users=150, seed=0))
 

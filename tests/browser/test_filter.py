@@ -2,8 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker holds it
-
 
 @pytest.fixture
 def panel(gallery):

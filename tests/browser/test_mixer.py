@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker holds it
-
 
 @pytest.fixture
 def panel(gallery):

@@ -11,8 +11,6 @@ from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.models import build
 from seqrec_edu.panels.theatre import Theatre
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker holds it
-
 
 @pytest.fixture
 def panel(gallery):

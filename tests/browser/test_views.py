@@ -2,7 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker holds it
 
 WEIGHTS = 1  # the trace of what the sum weighs
 

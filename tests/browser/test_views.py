@@ -2,7 +2,6 @@
 
 import pytest
 
-
 WEIGHTS = 1  # the trace of what the sum weighs
 
 

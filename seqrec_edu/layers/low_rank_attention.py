@@ -42,7 +42,7 @@ class LowRankAttention(nn.Module):
     The pools θ "d r" see keys and values whole, before they are split into heads, so all heads share their pools; θ
     starts unit normal, as in the authors' code. No output projection, no positions, no later feed-forward.
     Give ``mask``, or pads are pooled like events (again the authors' code). 15,168 parameters at d = 64, r = 20.
-    Reads the whole history unless ``causal``. Cost b·l·d·(3 d + 4 r).
+    Reads the whole history unless ``causal``. Cost b·l·d·(3 d + 6 r).
     Errors: ``ValueError`` on heads that do not divide d. MLSA4Rec, arXiv 2407.13135; LightSANs, SIGIR 2021.
     """
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqrec_edu.data.batches import Batch
+from seqrec_edu.lens.reading import WINDOW, places_of
 from seqrec_edu.lens.spectrum import DAY
 from seqrec_edu.lens.table import as_html, as_text
 from seqrec_edu.training.evaluate import inference
@@ -217,4 +218,4 @@ def _history(items: Sequence[int], times: Sequence[int]) -> tuple[np.ndarray, np
 
 
 def _own_length(model: Any) -> int:
-    return getattr(getattr(model, "config", None), "history_length", None) or 200
+    return places_of(model) or WINDOW

@@ -16,6 +16,7 @@ from seqrec_edu import ops
 from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import SpectralFilter
 from seqrec_edu.layers.spectral_filter import START
+from seqrec_edu.lens.reading import named
 
 _ROUNDING = 1e-13  # of the largest number
 
@@ -81,7 +82,7 @@ def trained_filters(
             if first is not None and first.shape != gains.shape:
                 raise ValueError(f"{path} of {name} has gains 'f d' {gains.shape}, before training {first.shape}")
             places = model.get_submodule(path).config.history_length
-            found[path if len(models) == 1 else f"{name}: {path}"] = TrainedFilter(gains, first, places)
+            found[named(models, name, path)] = TrainedFilter(gains, first, places)
     if models and not found:
         raise NoFilter(f"{', '.join(models)}: no layer is a spectral filter; fmlprec and echomamba4rec have them")
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqrec_edu.lens.record import Record
 from seqrec_edu.lens.spectrum import DAY
-from seqrec_edu.lens.state import layer_with_state
+from seqrec_edu.lens.state import layer_with_state, reads_newest_first
 from seqrec_edu.lens.table import as_html, as_text
 
 HEAD = ("head", "typical steps", "steps", "days")
@@ -102,7 +102,7 @@ def memory_length(
         log_a = _log_decays(source, layer)
         if source.batch is not None and log_a.shape[:2] == tuple(source.batch.item.shape):
             length = source.batch.length.cpu().numpy() if length is None else length
-            time = source.batch.time.cpu().numpy() if time is None and not _newest_first(source, layer) else time
+            time = source.batch.time.cpu().numpy() if time is None and not reads_newest_first(source, layer) else time
     else:
         a = np.asarray(source, dtype=np.float64)
         if not ((a > 0) & (a <= 1)).all():
@@ -121,12 +121,6 @@ def _log_decays(source: Record, layer: str) -> np.ndarray:
     if "decay_scale" in taps:
         log_a = log_a * taps["decay_scale"].double()
     return log_a.numpy()
-
-
-def _newest_first(source: Record, layer: str) -> bool:
-    """Whether this layer is the half of another that reads the history from its end."""
-    halves = [f"{tap.module}.mambas.1".lstrip(".") for tap in source.values() if tap.own_name == "newest_first"]
-    return "@" in layer or layer in halves
 
 
 def _checked(log_a: np.ndarray, time: Any, length: Any) -> tuple[np.ndarray | None, np.ndarray]:

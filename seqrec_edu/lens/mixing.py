@@ -20,6 +20,8 @@ READ = (
     "place_weights", "filter", "filtered",
 )  # fmt: skip
 
+CHANNELS = 16  # to choose among in a layer with a matrix per channel: each costs l² numbers
+
 
 class NoMixingMatrix(ValueError):
     """This module has no mixing matrix, or more than one; the message says which modules have one."""
@@ -79,6 +81,13 @@ def layers_with_matrix(module: nn.Module) -> list[str]:
         if kind_of(each) is not None and not inside:
             paths.append(path)
     return paths
+
+
+def heads_with_matrix(module: nn.Module, layer: str) -> tuple[str, int]:
+    """ "head" or "channel", and how many of a layer's matrices to offer: of one per channel, the first 16."""
+    chosen = module.get_submodule(layer.partition("@")[0])
+    kind = kind_of(chosen)
+    return ("head", kind.size(chosen)) if kind.channel == "h" else ("channel", min(CHANNELS, kind.size(chosen)))
 
 
 def resolve(module: nn.Module, layer: str | None) -> tuple[str, int]:

@@ -9,6 +9,8 @@ from torch import nn
 from seqrec_edu.data.batches import Batch
 from seqrec_edu.data.person import Person
 
+WINDOW = 200  # events of a model that does not say how many it reads
+
 
 def models_of(given: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     """Models by name; one alone is called by its class.
@@ -25,6 +27,16 @@ def models_of(given: nn.Module | Mapping[str, nn.Module]) -> dict[str, nn.Module
     return found
 
 
+def named(models: Mapping[str, nn.Module], name: str, path: str) -> str:
+    """What a reader calls a layer: its path, of one among several models "name: path"."""
+    return path if len(models) == 1 else f"{name}: {path}"
+
+
+def places_of(model: object) -> int | None:
+    """How many events a model reads at most, where it says so."""
+    return getattr(getattr(model, "config", None), "history_length", None)
+
+
 def batch_of(model: nn.Module, person: Person, *, pads: int = 0) -> Batch:
     """One person as this model reads them: the newest events, as many as it has places for.
 
@@ -37,8 +49,7 @@ def batch_of(model: nn.Module, person: Person, *, pads: int = 0) -> Batch:
             f"{type(model).__name__} knows {known} items, but the data of {person.name} have {person.n_items}: it was "
             "built for another dataset; build it with n_items=data.n_items, or show it a person it was trained for"
         )
-    places = getattr(getattr(model, "config", None), "history_length", None)
-    person = person.last(places or len(person))
+    person = person.last(places_of(model) or len(person))
     return Batch.of(person.items, person.times, pads=pads)
 
 

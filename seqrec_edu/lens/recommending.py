@@ -10,17 +10,14 @@ from torch import nn
 
 from seqrec_edu.data.person import Person
 from seqrec_edu.lens.attribution import attribution
-from seqrec_edu.lens.kinds import kind_of
-from seqrec_edu.lens.mixing import layers_with_matrix, mixing_matrix
-from seqrec_edu.lens.reading import batch_of
+from seqrec_edu.lens.mixing import heads_with_matrix, layers_with_matrix, mixing_matrix
+from seqrec_edu.lens.reading import WINDOW, batch_of, places_of
 from seqrec_edu.lens.reasons import without_each
 from seqrec_edu.training.recommend import recommend
 
 Recommend = Callable[[np.ndarray, np.ndarray], Sequence[tuple[int, float]]]
 
 _DEEP = 5  # how many times k the list of a model goes, so that a newcomer has a rank to come from
-_CHANNELS = 16  # of a layer that has one matrix per channel: the first ones
-_WINDOW = 200  # events that a model reads which does not say how many
 
 
 class Recommending:
@@ -50,7 +47,7 @@ class Recommending:
         if self._model is None:
             found = self._ask(items, times)
         else:
-            window = getattr(getattr(self._model, "config", None), "history_length", None) or _WINDOW
+            window = places_of(self._model) or WINDOW
             found = recommend(self._model, items, times, k=_DEEP * self._k, history_length=window)
         found = [(int(item), float(score)) for item, score in found]
         if not found:
@@ -71,11 +68,8 @@ class Recommending:
 
     def heads(self, layer: str) -> int:
         """How many there are to choose from."""
-        module = self._model.get_submodule(layer)
-        kind = kind_of(module)
-        return kind.size(module) if kind.channel == "h" else min(_CHANNELS, kind.size(module))
+        return heads_with_matrix(self._model, layer)[1]
 
     def reader(self, layer: str, head: int) -> str:
         """Whose row it is, in words."""
-        letter = kind_of(self._model.get_submodule(layer)).channel
-        return f"{layer}, {'head' if letter == 'h' else 'channel'} {head}"
+        return f"{layer}, {heads_with_matrix(self._model, layer)[0]} {head}"

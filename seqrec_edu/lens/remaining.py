@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import Tensor
 
 from seqrec_edu.lens.record import Record
-from seqrec_edu.lens.state import layer_with_state
+from seqrec_edu.lens.state import layer_with_state, layers_with_state, reads_newest_first
 
 READ = ("x", "dt", "A", "B", "decay", "decay_scale", "gate", "newest_first")  # taps that this file and `states` read
 
@@ -70,14 +70,12 @@ def remaining(found: Record, *, layer: str | None = None, channel: int = 0) -> T
     return torch.tril(left.sqrt())
 
 
-def layers_with_state(found: Record) -> list[str]:
+def layers_in_time(found: Record) -> list[str]:
     """Layers whose state reads the history oldest first, in the order of the pass; the record needs the tap dt.
 
     The half of a two-way layer that begins with the newest event is left out: its states are no story told in time.
     """
-    backward = {f"{tap.module}.mambas.1".lstrip(".") for tap in found.values() if tap.own_name == "newest_first"}
-    taps = (tap for key, tap in found.items() if tap.own_name == "dt" and "@" not in key)
-    return [tap.module for tap in taps if tap.module not in backward]
+    return [path for path in layers_with_state(found) if not reads_newest_first(found, path)]
 
 
 def heads_of(found: Record, layer: str) -> tuple[str, int]:

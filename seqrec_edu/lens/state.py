@@ -36,13 +36,25 @@ def states(found: Record, *, layer: str | None = None, channel: int = 0) -> Tens
     return torch.stack(after, dim=1)
 
 
-def layer_with_state(asked: str, source: Record, layer: str | None) -> str:
-    """Path and call of the layer whose state is meant. Errors: ``ValueError`` naming those there are."""
-    there = []
-    for key, tap in source.items():
+def layers_with_state(found: Record) -> list[str]:
+    """Paths of the layers of a record that have a state; "layers.0.ssd@2" is the second reading of one."""
+    paths = []
+    for key, tap in found.items():
         if tap.own_name == "dt":
             call = key.partition("@")[2]
-            there.append(f"{tap.module}@{call}" if call else tap.module)
+            paths.append(f"{tap.module}@{call}" if call else tap.module)
+    return paths
+
+
+def reads_newest_first(found: Record, layer: str) -> bool:
+    """Whether this layer is the half of another that reads the history from its end."""
+    halves = [f"{tap.module}.mambas.1".lstrip(".") for tap in found.values() if tap.own_name == "newest_first"]
+    return "@" in layer or layer in halves
+
+
+def layer_with_state(asked: str, source: Record, layer: str | None) -> str:
+    """Path and call of the layer whose state is meant. Errors: ``ValueError`` naming those there are."""
+    there = layers_with_state(source)
     if not there:
         raise ValueError(
             f"{asked}: {source.subject} has no decays, no layer of it has the taps dt and A; for an attention or a "

@@ -59,16 +59,6 @@ class StateSpace:
         return float(np.quantile(self.state.abs().numpy(), 0.995))
 
 
-def layers_with_state(found: Record) -> list[str]:
-    """Paths of the layers of a record that have a state; "layers.0.ssd@2" is the second reading of one."""
-    paths = []
-    for key, tap in found.items():
-        if tap.own_name == "dt":
-            call = key.partition("@")[2]
-            paths.append(f"{tap.module}@{call}" if call else tap.module)
-    return paths
-
-
 def state_space(found: Record, model: nn.Module, *, layer: str | None = None, head: int = 0) -> StateSpace:
     """What one head or channel of a layer computed, out of a record of one history.
 

@@ -19,7 +19,7 @@ from seqrec_edu.figures.text import Table, number, short
 from seqrec_edu.lens.proposal import NoGate, Proposal, pooled_layers, proposal, share_of_pads
 
 from .panel import FULL, Panel
-from .subjects import People, batch_of, models_of
+from .subjects import People, batch_of, models_of, named
 
 if TYPE_CHECKING:  # panels compute nothing
     from torch import nn
@@ -198,7 +198,7 @@ def _layers(models: Mapping[str, nn.Module]) -> dict[str, tuple[nn.Module, str, 
     found = {}
     for name, model in models.items():
         for path, heads in pooled_layers(model).items():
-            found[path if len(models) == 1 else f"{name}: {path}"] = (model, path, heads)
+            found[named(models, name, path)] = (model, path, heads)
     if not found:
         raise ValueError(f'{", ".join(models)}: no layer pools interests; mlsa4rec does, unless built with '
                          'attention="off", and lightsans')  # fmt: skip

@@ -16,15 +16,14 @@ from seqrec_edu.figures.memory import memory_curves
 from seqrec_edu.figures.mixing import heads_grid, mixing_heatmap, mixing_table
 from seqrec_edu.figures.spectrum import singular_spectrum, spectrum_table
 from seqrec_edu.figures.text import Table, number
-from seqrec_edu.lens.kinds import kind_of
+from seqrec_edu.lens.mixing import heads_with_matrix
 
 from .panel import FULL, Panel
-from .subjects import People, batch_of, models_of
+from .subjects import People, batch_of, models_of, named
 
 if TYPE_CHECKING:
     from torch import nn
 
-_CHANNELS = 16  # of a layer that has one matrix per channel: the first ones, since each costs l² numbers
 _MATRIX, _SPECTRUM, _MEMORY = "matrix", "spectrum", "memory"
 _NONE = "–"
 _HINTS = ("Who reads whom", "How many directions it uses", "How far back it reads")
@@ -66,11 +65,11 @@ class Mixer(Panel):
             if given not in self._blocks:
                 raise ValueError(f"there is no block {given!r}; there are {', '.join(names)}")
         self._block = widgets.Dropdown(options=names, value=block or names[0], description="block", layout=FULL)
-        self._head = _head_slider("head", self._size(self._block.value), head)
+        self._head = _head_slider("head", self._heads(self._block.value)[1], head)
         self._beside = widgets.Dropdown(
             options=[_NONE, *names], value=beside or _NONE, description="beside it", layout=FULL
         )
-        self._other = _head_slider("its head", self._size(self._beside.value), 0)
+        self._other = _head_slider("its head", self._heads(self._beside.value)[1], 0)
         self._other.disabled = beside is None
         self._view = widgets.ToggleButtons(
             options=[(name.capitalize(), name) for name in (_MATRIX, _SPECTRUM, _MEMORY)], value=_known_view(show),
@@ -87,7 +86,7 @@ class Mixer(Panel):
         """Name → matrix "l l" of the head of each block that is looked at."""
         pairs = [(self._block.value, self._head.value), (self._beside.value, self._other.value)]
         return {
-            f"{block}, {self._letter(block)} {head}": self._matrices(block)[head]
+            f"{block}, {self._heads(block)[0]} {head}": self._matrices(block)[head]
             for block, head in pairs
             if block != _NONE
         }
@@ -135,32 +134,22 @@ class Mixer(Panel):
 
     def _matrices(self, block: str) -> np.ndarray:
         """All heads of a block on the person looked at, "h l l"."""
-        model, path = self._blocks[block]
-        channels = range(min(_CHANNELS, self._size(block))) if self._kind(block).channel != "h" else None
+        (model, path), (what, count) = self._blocks[block], self._heads(block)
 
         def make() -> np.ndarray:
             batch = batch_of(model, self._people.now)
+            channels = range(count) if what == "channel" else None
             return lens.mixing_matrix(model, batch, layer=path, channels=channels).history()
 
         return self.remember(("matrices", block, self._people.key), make)
 
-    def _kind(self, block: str):
-        model, path = self._blocks[block]
-        return kind_of(model.get_submodule(path.partition("@")[0]))
-
-    def _size(self, block: str) -> int:
-        if block == _NONE:
-            return 1
-        model, path = self._blocks[block]
-        kind, module = self._kind(block), model.get_submodule(path.partition("@")[0])
-        return kind.size(module) if kind.channel == "h" else min(_CHANNELS, kind.size(module))
-
-    def _letter(self, block: str) -> str:
-        return "head" if self._kind(block).channel == "h" else "channel"
+    def _heads(self, block: str) -> tuple[str, int]:
+        """What a block has one matrix of, and how many; nothing chosen has one, to leave a slider something."""
+        return ("head", 1) if block == _NONE else heads_with_matrix(*self._blocks[block])
 
     def _fit(self, choice: widgets.Dropdown, slider: widgets.IntSlider) -> None:
         """A head slider that goes as far as its block has heads."""
-        slider.max = self._size(choice.value) - 1
+        slider.max = self._heads(choice.value)[1] - 1
         slider.disabled = choice.value == _NONE
 
 
@@ -168,7 +157,7 @@ def _blocks(models: Mapping[str, nn.Module]) -> dict[str, tuple[nn.Module, str]]
     found = {}
     for name, model in models.items():
         for path in lens.layers_with_matrix(model):
-            found[path if len(models) == 1 else f"{name}: {path}"] = (model, path)
+            found[named(models, name, path)] = (model, path)
     if not found:
         raise lens.NoMixingMatrix(f"{', '.join(models)}: no layer has a mixing matrix; lens.linearised opens anything")
     return found

@@ -21,7 +21,7 @@ from seqrec_edu.lens.poke import Poked, Poker
 from seqrec_edu.lens.variants import AXES, filled_to, reads_ahead, rewired, small_models, why_not, wiring
 
 from .panel import FULL, Panel
-from .subjects import MOST, People, batch_of, models_of
+from .subjects import MOST, People, batch_of, models_of, places_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -189,7 +189,7 @@ class Probe(Panel):
     @property
     def _person(self) -> Person:
         """The newest events, as many as the model has places for beside the pads."""
-        person, places = self._people.now, getattr(getattr(self._base, "config", None), "history_length", None)
+        person, places = self._people.now, places_of(self._base)
         return person.last(max(1, places - _PADS) if places else len(person))
 
     @property

@@ -4,11 +4,11 @@ import ipywidgets as widgets
 
 from seqrec_edu.data.histories import Histories
 from seqrec_edu.data.person import Person
-from seqrec_edu.lens.reading import batch_of, models_of
+from seqrec_edu.lens.reading import batch_of, models_of, named, places_of
 
 from .panel import FULL
 
-__all__ = ["MOST", "People", "batch_of", "models_of"]
+__all__ = ["MOST", "People", "batch_of", "models_of", "named", "places_of"]
 
 MOST = 200  # events that are drawn, unless the model reads fewer
 

@@ -16,12 +16,12 @@ from seqrec_edu.figures.ranking import RankChange, change_summary, rank_changes
 from seqrec_edu.figures.state import state_animation
 from seqrec_edu.figures.text import Table, aligned, number, short, span
 from seqrec_edu.lens.recommending import recommend
-from seqrec_edu.lens.remaining import READ, heads_of, layers_with_state
+from seqrec_edu.lens.remaining import READ, heads_of, layers_in_time
 
 from .panel import Panel
 from .stage import Clock, Play, Stage, scene
 from .still import still
-from .subjects import People, batch_of, models_of
+from .subjects import People, batch_of, models_of, named
 
 if TYPE_CHECKING:
     from torch import nn
@@ -269,8 +269,8 @@ def _layers(models: Mapping[str, nn.Module], person: Person) -> dict[str, _Place
     found = {}
     for name, model in models.items():
         record = lens.record(model, batch_of(model, person), only=("x", "dt", "newest_first"))
-        for path in layers_with_state(record):
-            found[path if len(models) == 1 else f"{name}: {path}"] = _Place(model, path, *heads_of(record, path))
+        for path in layers_in_time(record):
+            found[named(models, name, path)] = _Place(model, path, *heads_of(record, path))
     if not found:
         raise ValueError(
             f"{', '.join(models)}: no layer carries a state with decays (Mamba, SSD) from event to event; an "

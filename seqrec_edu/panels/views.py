@@ -16,12 +16,13 @@ from seqrec_edu.data.person import Person
 from seqrec_edu.figures.digest import digest
 from seqrec_edu.figures.text import Table, number, short
 from seqrec_edu.figures.views import five_views, views_table
-from seqrec_edu.lens.view_space import READ, StateSpace, layers_with_state, state_space
+from seqrec_edu.lens.state import layers_with_state
+from seqrec_edu.lens.view_space import READ, StateSpace, state_space
 from seqrec_edu.lens.views import TOLERANCES, Views
 from seqrec_edu.lens.views import five_views as compute
 
 from .panel import FULL, Panel
-from .subjects import People, batch_of, models_of
+from .subjects import People, batch_of, models_of, named
 
 if TYPE_CHECKING:  # panels compute nothing
     from torch import nn
@@ -210,7 +211,7 @@ def _blocks(models: Mapping[str, nn.Module], person: Person) -> dict[str, tuple[
     for name, model in models.items():
         taps = lens.record(model, batch_of(model, person), only=["dt"])
         for path, tap in zip(layers_with_state(taps), taps.values(), strict=True):
-            found[path if len(models) == 1 else f"{name}: {path}"] = (model, path, tap.tensor.shape[2])
+            found[named(models, name, path)] = (model, path, tap.tensor.shape[2])
     if not found:
         raise ValueError(
             f"{', '.join(models)}: no layer carries a state; tim4rec, ssd4rec, mamba4rec, echomamba4rec and mlsa4rec do"

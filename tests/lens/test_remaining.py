@@ -5,7 +5,7 @@ import torch
 from einops import rearrange
 
 from seqrec_edu.lens import event_steps, record, remaining
-from seqrec_edu.lens.remaining import READ, heads_of, layers_with_state
+from seqrec_edu.lens.remaining import READ, heads_of, layers_in_time
 from seqrec_edu.ops._ssd.reference import semiseparable_mask
 from tests.lens.support import batch, model
 
@@ -70,7 +70,7 @@ def test_steps_of_a_head_and_of_a_channel():
 )
 def test_which_layers_have_a_state_to_follow(name, expected, heads):
     found = record(model(name), batch(9, 4), only=READ)
-    assert layers_with_state(found)[: len(expected)] == expected and bool(expected) == bool(layers_with_state(found))
+    assert layers_in_time(found)[: len(expected)] == expected and bool(expected) == bool(layers_in_time(found))
     assert not expected or heads_of(found, expected[0]) == heads
 
 

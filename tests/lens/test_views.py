@@ -10,8 +10,9 @@ import torch
 from seqrec_edu import ops
 from seqrec_edu.lens import record
 from seqrec_edu.lens.cost import Work
+from seqrec_edu.lens.state import layers_with_state
 from seqrec_edu.lens.view_costs import costs
-from seqrec_edu.lens.view_space import READ, layers_with_state, state_space
+from seqrec_edu.lens.view_space import READ, state_space
 from seqrec_edu.lens.views import TOLERANCES, VIEWS, five_views, unrolled
 from tests.lens.support import batch, model
 

@@ -63,7 +63,7 @@ class Notebook:
 def notebook(monkeypatch):
     """Pretend to run in a notebook."""
     shown = Notebook()
-    for name in ("seqrec_edu.panels.live_loss", "seqrec_edu.panels.show"):
+    for name in ("seqrec_edu.panels.cockpit", "seqrec_edu.panels.live_loss", "seqrec_edu.panels.show"):
         module = import_module(name)
         monkeypatch.setattr(module, "get_ipython", lambda: object())
         monkeypatch.setattr(module, "display", shown.display)

@@ -13,21 +13,9 @@ from seqrec_edu.panels import live_loss, show
 from seqrec_edu.panels.cockpit import Cockpit
 from seqrec_edu.training import FitSettings, fit
 from tests.figures.samples import flight
-from tests.panels.conftest import Notebook
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LOG = [{**record, "NDCG@10": 0.1 * n, "dt ssds.0": 0.2, "dt ssds.1": 0.5} for n, record in enumerate(flight(4), 1)]
-
-
-@pytest.fixture
-def page(monkeypatch):
-    """A notebook that keeps what is shown."""
-    shown = Notebook()
-    for name in ("seqrec_edu.panels.cockpit", "seqrec_edu.panels.show"):
-        module = import_module(name)
-        monkeypatch.setattr(module, "get_ipython", lambda: object())
-        monkeypatch.setattr(module, "display", shown.display)
-    return shown
 
 
 @pytest.fixture
@@ -59,13 +47,13 @@ def thick(panel):
     return [t for t in panel.figure.data if t.line.width == 2 and t.mode != "markers"]
 
 
-def test_it_is_shown_and_filled_while_a_model_trains(page, capsys):
+def test_it_is_shown_and_filled_while_a_model_trains(notebook, capsys):
     split = leave_one_out(shoppers(users=30, seed=0))
     model = build("tim4rec", n_items=split.histories.n_items, d_model=16, d_state=8, head_dim=8, n_layers=2, seed=0)
     panel = Cockpit()
     result = fit(model, split, FitSettings(epochs=2, batch_size=64, history_length=20), callbacks=[panel])
-    ((data, _),) = page.outputs
-    assert set(data) == {WIDGET, "text/plain"} and page.drawings == 1
+    ((data, _),) = notebook.outputs
+    assert set(data) == {WIDGET, "text/plain"} and notebook.drawings == 1
     assert panel.runs["this run"].records == result.log and panel.runs["this run"].ended == "full"
     assert panel._layer.max == 2 and not panel._layer.disabled
     (line,) = capsys.readouterr().out.splitlines()
@@ -75,7 +63,7 @@ def test_it_is_shown_and_filled_while_a_model_trains(page, capsys):
     assert trail.y[0] > 4 and 0 < trail.x[0] < 0.5 and trail.x[-1] == 2
 
 
-def test_the_page_gets_new_pictures_while_the_cell_runs(page, clock):
+def test_the_page_gets_new_pictures_while_the_cell_runs(notebook, clock):
     panel = Cockpit()
     panel.on_fit_begin(FitSettings(), 4, 0)
     revisions = [panel.plot.revision]
@@ -93,7 +81,7 @@ def test_the_page_gets_new_pictures_while_the_cell_runs(page, clock):
     assert panel.plot.label and panel.runs["this run"].settings["clip"] == 1.0
 
 
-def test_it_draws_no_faster_than_every_third_of_a_second(page, clock):
+def test_it_draws_no_faster_than_every_third_of_a_second(notebook, clock):
     panel = Cockpit()
     panel.on_fit_begin(FitSettings(), 4, 0)
     begun = panel.plot.revision
@@ -115,33 +103,33 @@ def test_outside_a_notebook_it_only_listens(capsys):
     assert panel.plot.revision > begun and "4 epochs" in panel.sentence and capsys.readouterr().out == ""
 
 
-def test_what_the_reader_has_shown_is_not_shown_again(page):
+def test_what_the_reader_has_shown_is_not_shown_again(notebook):
     panel = Cockpit()
     panel._repr_mimebundle_()
     for outputs in (0, 1):
         panel.on_fit_begin(FitSettings(), 4, 0)
-        assert len(page.outputs) == outputs, "the second fit is shown below its own cell"
+        assert len(notebook.outputs) == outputs, "the second fit is shown below its own cell"
         panel.on_epoch_end(LOG[0])
         panel.on_fit_end()
 
 
-def test_after_an_interrupted_run_the_next_is_shown_below_its_own_cell(page):
+def test_after_an_interrupted_run_the_next_is_shown_below_its_own_cell(notebook):
     panel = Cockpit()
     for outputs in (1, 2):
         panel.on_fit_begin(FitSettings(), 4, 0)
-        assert len(page.outputs) == outputs and not panel.runs["this run"].records
+        assert len(notebook.outputs) == outputs and not panel.runs["this run"].records
         panel.on_epoch_end(LOG[0])
 
 
-def test_the_stored_picture_is_that_of_the_end(page, monkeypatch):
+def test_the_stored_picture_is_that_of_the_end(notebook, monkeypatch):
     monkeypatch.setenv("SEQREC_EDU_PICTURES", "1")
     monkeypatch.setattr("seqrec_edu.panels.mime.picture", lambda *_: b"PNG")
     panel = Cockpit()
     panel.on_fit_begin(FitSettings(), 4, 0)
-    assert "image/png" not in page.outputs[0][0]
+    assert "image/png" not in notebook.outputs[0][0]
     panel.on_epoch_end(LOG[0])
     panel.on_fit_end()
-    ((data, metadata),) = page.outputs
+    ((data, metadata),) = notebook.outputs
     assert set(data) == {WIDGET, "text/plain", "image/png"} and metadata["image/png"]["height"] > 500
 
 
@@ -159,7 +147,7 @@ def test_a_resumed_run_shows_all_its_epochs_and_a_second_one_starts_afresh():
     assert panel.runs["this run"].records == result.log
 
 
-def test_an_error_while_drawing_does_not_stop_the_training(page, clock):
+def test_an_error_while_drawing_does_not_stop_the_training(notebook, clock):
     panel = Cockpit()
     panel.on_fit_begin(FitSettings(), 4, 0)
     panel.on_epoch_end({**LOG[0], "epoch": "first"})
@@ -227,14 +215,14 @@ def test_patience_and_the_clip_come_from_the_settings():
     assert len(mixed.figure.layout.shapes) == 1, "only the level: the runs were clipped differently"
 
 
-def test_under_a_test_no_time_is_told(page, capsys):
+def test_under_a_test_no_time_is_told(notebook, capsys):
     panel = Cockpit(LOG, across="seconds")
     show(panel)
     told = capsys.readouterr().out
     assert "seconds" not in told and "per second" not in told and "events/s" not in told and "after" not in told
     assert "4 epochs" in told and "NDCG@10" in told
     assert Cockpit(LOG, view="speed").digest().count("Loss") == 1
-    assert "seconds" in panel.sentence or "after" in panel.sentence, "the page itself shows them"
+    assert "seconds" in panel.sentence or "after" in panel.sentence, "the notebook itself shows them"
 
 
 def test_a_reader_is_told_the_time(reader):

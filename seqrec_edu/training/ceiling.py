@@ -27,6 +27,7 @@ ASKED_SEED = 2**62 + 1  # of the people who are asked; far from the seeds that a
 METRICS = ("HR@1", "HR@10", "NDCG@10")
 SURE = 0.999
 RESAMPLES = 10_000  # so that five of them lie beyond each end of an interval at 99.9 %
+_ROUNDING = 1e-9  # a sum of probabilities stops this short of the 1 that a cutoff above the number of items reaches
 
 _WHERE_TO_LOOK = (
     "The model has read the target, an event after it, or something computed from them. Look for a filter, an "
@@ -53,7 +54,7 @@ class Standing:
     @property
     def leaking(self) -> bool:
         """Whether the whole interval lies above the ceiling."""
-        return self.low > self.ceiling
+        return self.low > self.ceiling + _ROUNDING
 
     def __str__(self) -> str:
         where = "ABOVE" if self.leaking else f"{self.value / self.ceiling:.0%} of"

@@ -86,7 +86,13 @@ def test_an_interval_that_reaches_down_to_the_ceiling_is_no_leak(split):
     found = against_ceiling(measured(told(split), split), WORLD, split)
     each = found.standings["HR@1"]
     assert not replace(each, low=each.ceiling, value=each.ceiling + 0.1).leaking
-    assert replace(each, low=np.nextafter(each.ceiling, 1)).leaking
+    assert replace(each, low=each.ceiling + 1e-8).leaking
+
+
+def test_a_ceiling_of_one_that_rounding_lowers_accuses_nobody(split):
+    each = against_ceiling(measured(told(split), split), WORLD, split).standings["HR@1"]
+    rounded = 1.0 - 4 * np.finfo(float).eps
+    assert not replace(each, value=1.0, low=1.0, high=1.0, ceiling=rounded).leaking
 
 
 def test_honest_models_at_the_ceiling_are_accused_as_rarely_as_the_level_says():

@@ -197,6 +197,19 @@ def test_the_matrix_is_the_jacobian(name, backend, data):
     torch.testing.assert_close(J, expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_through_the_matrix_are_those_of_the_operation(name):
+    """Also of the decay, where what is masked above the diagonal would overflow."""
+    operation, inputs = getattr(ops, name), only_mixing(name, GOOD[name])
+    leaves = {n: v.detach().clone().requires_grad_() for n, v in inputs.items()}
+    y = operation(**leaves, backend="reference")
+    applied = torch.einsum("bets,bse...->bte...", matrix_of(name, leaves), leaves["x"])
+    upstream = torch.randn(y.shape, generator=torch.Generator().manual_seed(0), dtype=y.dtype)
+    expected, found = (torch.autograd.grad(each, list(leaves.values()), upstream) for each in (y, applied))
+    for n, a, b in zip(leaves, found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12, msg=lambda said, n=n: f"gradient of {n}: {said}")
+
+
 GOOD = {
     "causal_conv1d": conv_inputs(2, 6, 3, 4),
     "selective_scan": scan_inputs(2, 6, 3, 4),

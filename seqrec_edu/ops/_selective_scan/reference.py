@@ -27,6 +27,7 @@ def mixing_matrix(dt, A, B, C):
     S = dt.cumsum(1)
     elapsed = rearrange(S, "b t e -> b e t 1") - rearrange(S, "b s e -> b e 1 s")
     causal = torch.ones(dt.shape[1], dt.shape[1], dtype=torch.bool).tril()
-    elapsed = elapsed.masked_fill(~causal, torch.inf)  # before exp: A is negative, so exp(-inf) = 0 above the diagonal
-    decay = torch.exp(rearrange(A, "e n -> 1 e n 1 1") * elapsed[:, :, None])
+    log_decay = rearrange(A, "e n -> 1 e n 1 1") * elapsed[:, :, None]
+    # Before exp, which would overflow above the diagonal; after A, whose gradient an infinity there would make NaN.
+    decay = torch.exp(log_decay.masked_fill(~causal, -torch.inf))
     return einsum(C, decay, B, dt, "b t n, b e n t s, b s n, b s e -> b e t s")

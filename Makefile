@@ -22,14 +22,15 @@ NOTEBOOKS  := $(wildcard notebooks/*.ipynb)
 ACTIVATED  := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks lock clean FORCE
+.PHONY: help lab test course site lock clean FORCE
 
 help:
 	@echo "make lab     open the course in JupyterLab       (LAB_FLAGS: for jupyter lab)"
 	@echo "make test    run every test and every notebook   (TEST_FLAGS: for pytest)"
-	@echo "make notebooks  run the notebooks and store their outputs (after changing one; needs Chrome)"
+	@echo "make course  run all notebooks, store outputs and timings (after changing one; needs Chrome)"
+	@echo "make site    build the course as pages in site/, to be opened without server or network"
 	@echo "make lock    resolve requirements.lock anew      (after changing pyproject.toml)"
-	@echo "make clean   remove .venv and all caches; data and runs stay"
+	@echo "make clean   remove .venv, site and all caches; data and runs stay"
 	@echo "The first use makes .venv.                       (PYTHON, PIP_FLAGS: see README.md)"
 
 lab: $(READY)
@@ -43,14 +44,18 @@ ifneq ($(NOTEBOOKS),)
 	    --nbval-current-env --nbval-cell-timeout=180 --nbval-sanitize-with notebooks/sanitize.cfg
 endif
 
-notebooks: $(READY)
+course: $(READY)
 	$(ACTIVATED) $(BIN)/python .ci/notebooks.py
+	$(BIN)/python .ci/glossary.py
+
+site: $(READY)
+	$(BIN)/python .ci/build_site.py
 
 lock: $(READY)
 	$(BIN)/python .ci/lock.py $(PIP_FLAGS)
 
 clean:
-	rm -rf .venv .pytest_cache .hypothesis .ruff_cache build dist
+	rm -rf .venv .pytest_cache .hypothesis .ruff_cache build dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
 

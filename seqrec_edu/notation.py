@@ -30,6 +30,38 @@ SYMBOLS: dict[str, str] = {
     "D": "skip connection from input to output",
     "decay_scale": "time factor τ on the log-decay dt·A (TiM4Rec)",
     "state": "what a recurrence carries from one event to the next",
+    "M": "mixing matrix: y = M x, row t holds what output t is made of",
+    "L": "mask of decays: entry (t, s) is what the state keeps from event s to event t, 0 above the diagonal (Mamba-2)",
+}
+
+SHAPES: dict[str, str] = {
+    "dt": "b l h; b l e in Mamba-1",
+    "A": "h; e n in Mamba-1",
+    "B": "b l g n; b l n in Mamba-1",
+    "C": "b l g n; b l n in Mamba-1",
+    "D": "h; e in Mamba-1",
+    "decay_scale": "b l h",
+    "state": "b h p n; b e n in Mamba-1",
+    "M": "l l",
+    "L": "l l",
+}
+
+# What the papers and their code write for the same thing, where that differs or has to be found there.
+PAPERS: dict[str, str] = {
+    "b": "B (Mamba)",
+    "l": "L (Mamba), T (Mamba-2), n (SASRec)",
+    "d": "D (Mamba), d (SASRec); d_model in their code",
+    "e": "E·D with E the expansion (Mamba); d_inner in its code",
+    "h": "H (Mamba-2); n_heads",
+    "p": "P (Mamba-2); headdim",
+    "g": "G (Mamba-2); ngroups",
+    "n": "N (Mamba); d_state",
+    "k": "d_conv in Mamba's code",
+    "r": "k (LightSANs); k_interests in its code",
+    "v": "|I| (SASRec), |V| (BERT4Rec)",
+    "dt": "Δ",
+    "decay_scale": "τ",
+    "state": "h (Mamba), H (Mamba-2)",
 }
 
 

@@ -1,4 +1,4 @@
-"""One notebook, opened and run once, for all tests that move its panels."""
+"""One browser; in it one notebook, opened and run once, for all tests that move its panels."""
 
 from pathlib import Path
 
@@ -18,9 +18,16 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def gallery(tmp_path_factory):
+def chromium():
+    """The browser."""
+    with drive.started() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory, chromium):
     """The gallery, run to its end."""
-    with drive.opened(GALLERY, tmp_path_factory.mktemp("gallery")) as notebook:
+    with drive.opened(GALLERY, tmp_path_factory.mktemp("gallery"), chromium) as notebook:
         yield notebook.run()
 
 

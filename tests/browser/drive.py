@@ -15,10 +15,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # A test may run as root in a container, without a graphics card, and must not call home.
@@ -242,15 +242,23 @@ def _answering(port: int, server: subprocess.Popen, log: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path, folder: Path) -> Iterator[Notebook]:
-    """A copy of a notebook, open in a browser."""
-    shutil.copy(path, folder / path.name)
-    with lab(folder) as address, sync_playwright() as playwright:
+def started() -> Iterator[Browser]:
+    """A browser. One process can have only one at a time."""
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser(), args=list(FLAGS))
-        page = chromium.new_page(viewport=VIEW)
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def opened(path: Path, folder: Path, chromium: Browser | None = None) -> Iterator[Notebook]:
+    """A copy of a notebook, open in a browser: in this one, or in one of its own."""
+    shutil.copy(path, folder / path.name)
+    with lab(folder) as address, nullcontext(chromium) if chromium else started() as running:
+        page = running.new_page(viewport=VIEW)
         page.set_default_timeout(30_000)
         yield Notebook(page, f"{address}/tree/{path.name}?reset")
-        chromium.close()
+        page.close()
 
 
 def quantiles(taken: Sequence[float]) -> tuple[float, float]:

@@ -2,19 +2,28 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from seqrec_edu.notation import AXES
+
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted(ROOT.glob("notebooks/**/*.ipynb"))
+sys.path.append(str(ROOT / ".ci"))  # the project's own machinery is no package
+from glossary import axis_strings  # noqa: E402
+
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))  # assignments are templates, not lessons
 LIMIT = 500_000
-SCREEN = 40
+SCREEN = 25
 PLOTLY = "application/vnd.plotly.v1+json"
+PANEL = "application/vnd.jupyter.widget-view+json"
+PICTURES = {PLOTLY, PANEL, "image/png", "image/svg+xml", "image/jpeg"}
 DIGEST = "Figure: "  # how seqrec_edu.figures.digest begins
 FOLDER = re.compile(r"(?<![\w.:/<-])/(?:home|Users|root|tmp|var|opt|usr|mnt|srv|work|private)/\w|\b[A-Z]:\\+\w")
 DATE = re.compile(r"\b(?:19|20)\d\d-\d\d-\d\d\b")
@@ -22,10 +31,15 @@ SPEED = re.compile(r"\d ?it/s|\btook \d|\bWall time\b|\bCPU times\b|\d ?s/it")
 LEFT_OUT = ("nbval-skip", "nbval-ignore-output")
 LEFT_OUT_MARKS = ("NBVAL_SKIP", "NBVAL_IGNORE_OUTPUT", "PYTEST_VALIDATE_IGNORE_OUTPUT")
 REASON = re.compile(r"^# Not (?:run|compared): \S.{9,}", re.MULTILINE)
+LINK = re.compile(r"!?\[[^\]]*\]\(<?([^)>\s]+)>?[^)]*\)|<(?:a|img)\b[^>]*?\b(?:href|src)=[\"']([^\"']+)")
+OUTSIDE = re.compile(r"[a-z][a-z0-9+.-]*:|//")
+HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+NAMED = re.compile(r"<[^>]*\b(?:id|name)=[\"']([^\"']+)")
+WORDLESS = re.compile(r"!\[\s*\]\(|<img\b(?![^>]*\balt=[\"'][^\"'])")
 
 
-def problems(notebook: nbformat.NotebookNode, size: int) -> list[str]:
-    """Everything about one notebook that a reader or nbval would stumble over, in words."""
+def problems(notebook: nbformat.NotebookNode, size: int, folder: Path = ROOT / "notebooks") -> list[str]:
+    """Everything about one notebook in this folder that a reader or nbval would stumble over, in words."""
     found = []
     if size > LIMIT:
         found.append(f"{size:,} bytes, more than {LIMIT:,}: shrink figures, or show a shorter output")
@@ -37,7 +51,43 @@ def problems(notebook: nbformat.NotebookNode, size: int) -> list[str]:
         found.append(f"execution counts {counts}, not 1 to {len(code)}: run it from top to bottom in a fresh kernel")
     for place, cell in enumerate(code, start=1):
         found += [f"code cell {place}: {problem}" for problem in cell_problems(cell)]
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    found += [f"the text: {problem}" for problem in text_problems(text, folder)]
+    for cell in notebook.cells:
+        unknown = {written for written, letters in axis_strings(cell.source) if set(letters) - set(AXES)}
+        found += [f"axis letters that the glossary lacks: {written!r}" for written in sorted(unknown)]
     return found
+
+
+def text_problems(text: str, folder: Path) -> Iterator[str]:
+    """Links that lead nowhere, and pictures that say nothing to whoever cannot see them."""
+    prose = re.sub(r"^(`{3,}).*?^\1|`[^`\n]+`", "", text, flags=re.DOTALL | re.MULTILINE)
+    for target in (first or second for first, second in LINK.findall(prose)):
+        if OUTSIDE.match(target):
+            continue
+        path, _, fragment = target.partition("#")
+        file = folder / unquote(path)
+        if path and not file.exists():
+            yield f"a broken link: {target} is not there"
+        elif fragment and unquote(fragment) not in (anchors(file) if path else notebook_anchors(text)):
+            yield f"a broken link: {target} names no heading"
+    if WORDLESS.search(prose):
+        yield "a picture without alternative text"
+
+
+def anchors(file: Path) -> set[str]:
+    """What a link may name in a notebook or a markdown file."""
+    if file.suffix == ".ipynb":
+        cells = nbformat.read(file, as_version=4).cells
+        return notebook_anchors("\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown"))
+    text = file.read_text(encoding="utf-8") if file.suffix == ".md" else ""
+    return {re.sub(r"[^\w\- ]", "", name.lower()).replace(" ", "-") for name in HEADING.findall(text)}
+
+
+def notebook_anchors(text: str) -> set[str]:
+    """Headings as JupyterLab and nbconvert name them: their text with hyphens for blanks; and names given in HTML."""
+    shown = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", name) for name in HEADING.findall(text))
+    return {re.sub(r"[*`]", "", name).replace(" ", "-") for name in shown} | set(NAMED.findall(text))
 
 
 def cell_problems(cell: nbformat.NotebookNode) -> Iterator[str]:
@@ -51,9 +101,12 @@ def cell_problems(cell: nbformat.NotebookNode) -> Iterator[str]:
     for pattern, what in ((FOLDER, "an absolute path"), (DATE, "a date"), (SPEED, "a duration or a speed")):
         if hit := next(filter(None, map(pattern.search, texts)), None):
             yield f"{what} in an output: {hit.string[max(hit.start() - 20, 0) : hit.end() + 20]!r}"
-    figures = [output.data for output in cell.outputs if PLOTLY in output.get("data", {})]
-    if figures and sum(text.count(DIGEST) for text in texts) < len(figures):
+    pictures = [output.data for output in cell.outputs if PICTURES & set(output.get("data", {}))]
+    if pictures and sum(text.count(DIGEST) for text in texts) < len(pictures):
         yield f"a figure without its digest line ('{DIGEST}…')"
+    if any(WORDLESS.search(data.get("text/html", "")) for data in (o.get("data", {}) for o in cell.outputs)):
+        yield "a picture without alternative text"
+    figures = [data for data in pictures if PLOTLY in data]
     if any("image/png" not in data and "image/svg+xml" not in data for data in figures):
         yield "a figure without a stored picture"
     if "raises-exception" not in cell.metadata.get("tags", []) and any(o.output_type == "error" for o in cell.outputs):
@@ -85,7 +138,33 @@ def healthy() -> nbformat.NotebookNode:
     )
     first = new_code_cell("print(loss)", execution_count=1, outputs=[printed])
     second = new_code_cell("show(fig)", execution_count=2, outputs=[new_output("display_data", data=picture)])
-    return new_notebook(cells=[new_markdown_cell("# Title"), first, second])
+    text = (
+        "# Title\n\n## What *you* saw\n\n[here](#What-you-saw), [there](00_start_here.ipynb#Who-is-this-person?), "
+        "[a file](../README.md#begin), [a paper](https://arxiv.org/abs/2405.21060), `v[i](x)`, `b l d` "
+        "![a state](../docs/images/theatre.png)"
+    )
+    return new_notebook(cells=[new_markdown_cell(text), first, second])
+
+
+def write(text: str) -> Callable[[nbformat.NotebookNode], None]:
+    def change(notebook: nbformat.NotebookNode) -> None:
+        notebook.cells[0].source += f"\n\n{text}"
+
+    return change
+
+
+def code(text: str) -> Callable[[nbformat.NotebookNode], None]:
+    def change(notebook: nbformat.NotebookNode) -> None:
+        notebook.cells[1].source = text
+
+    return change
+
+
+def display(data: dict[str, str]) -> Callable[[nbformat.NotebookNode], None]:
+    def change(notebook: nbformat.NotebookNode) -> None:
+        notebook.cells[1].outputs.append(new_output("display_data", data=data))
+
+    return change
 
 
 def say(text: str) -> Callable[[nbformat.NotebookNode], None]:
@@ -146,7 +225,19 @@ SPOILED = [
     (tag("nbval-ignore-output"), "left out"),
     (lose_picture, "without a stored picture"),
     (lose_digest, "without its digest"),
-    (lengthen, "more than 40 lines"),
+    (lengthen, "more than 25 lines"),
+    (write("[gone](99_gone.ipynb)"), "broken link: 99_gone.ipynb is not there"),
+    (write("<a href='gone.md'>gone</a>"), "broken link"),
+    (write("[gone](#Nowhere)"), "broken link: #Nowhere names no heading"),
+    (write("[gone](00_start_here.ipynb#Nowhere)"), "names no heading"),
+    (write("[gone](../README.md#nowhere)"), "names no heading"),
+    (write("![](../docs/images/theatre.png)"), "without alternative text"),
+    (write('<img src="../docs/images/theatre.png" alt="">'), "without alternative text"),
+    (display({"text/html": "<img src='data:,'>"}), "without alternative text"),
+    (display({"image/png": "iVBORw0KGgo="}), "without its digest"),
+    (display({PANEL: "", "text/plain": "[Theatre]"}), "without its digest"),
+    (code('x = rearrange(x, "b l (h q) -> b l h q")'), "the glossary lacks: 'b l (h q) -> b l h q'"),
+    (write("Its shape is `b l q`."), "the glossary lacks: 'b l q'"),
     (fail, "ends in an error"),
 ]
 

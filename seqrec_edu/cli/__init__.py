@@ -22,6 +22,7 @@ PARTS = (
     ("seqrec_edu.cli.train", None, ("train", "evaluate", "recommend")),
     ("seqrec_edu.cli.reproduce", None, ("reproduce",)),
     ("seqrec_edu.cli.bench", "bench", ("bench",)),
+    ("seqrec_edu.cli.course", "course", ("course",)),
 )
 
 

@@ -1,0 +1,129 @@
+"""What is graded: questions of an assignment, limits, results. The only file that knows how a function is judged."""
+
+import hashlib
+import importlib
+import json
+import re
+from dataclasses import asdict, dataclass, field
+
+GRADER = 1  # raise it when grades may come out differently: results of an older grader are then made again
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one question of one submission may use: so many seconds of computing, as many of sleeping.
+
+    ``patience`` times the seconds is the limit by the wall clock, for a busy machine.
+    """
+
+    question_seconds: float = 10.0
+    patience: float = 6.0
+    total_seconds: float = 240.0
+    memory_mib: int = 1024
+    processes: int = 32
+    open_files: int = 64
+    files_mib: int = 16
+    output_kb: int = 64
+    answer_mib: int = 64
+    submission_mib: int = 20
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: its ``name`` for people, the ``function`` to look for, ``points``, and the ``exercise`` it poses.
+
+    ``allowed`` lifts the block on modules below ``seqrec_edu`` that the exercise would otherwise leave out. ``judge``
+    is the module that has ``check`` and ``exercise``.
+    """
+
+    name: str
+    function: str
+    points: float
+    exercise: str
+    allowed: tuple[str, ...] = ()
+    judge: str = "seqrec_edu.teaching"
+
+    def blocked(self):
+        """Modules below ``seqrec_edu`` that are the very thing asked for."""
+        own = importlib.import_module(self.judge).exercise(self.exercise).own
+        return tuple(sorted(set(own) - set(self.allowed)))
+
+    def ask(self, function, seed, limits):
+        """``Result`` of a function; its hints are those of the exercise."""
+        module = importlib.import_module(self.judge)
+        # The student's process is stopped by its own limits, in processor time: the check's clock comes after them.
+        seconds = limits.question_seconds * limits.patience + 10
+        verdict = module.check(function, self.exercise, seed=seed, seconds=seconds)
+        found = self.result(verdict.kind, verdict.sentence, verdict.mistake)
+        if verdict.passed:
+            found.points = self.points
+        else:
+            found.example = "" if verdict.example is None else steady(verdict.example)
+            found.position = steady(verdict.position)
+            if verdict.position:
+                found.position += f": got {verdict.got}, expected {verdict.expected}"
+            found.hints = [steady(hint) for hint in module.exercise(self.exercise).hints]
+        return found
+
+    def result(self, kind, sentence, mistake=""):
+        """A result without points."""
+        return Result(self.name, self.function, 0.0, self.points, kind, steady(mistake), steady(sentence))
+
+
+@dataclass
+class Result:
+    """What a question earned, and why. ``kind`` is the verdict's, or one of: missing, unreadable, ended, memory."""
+
+    question: str
+    function: str
+    points: float
+    out_of: float
+    kind: str
+    mistake: str = ""
+    sentence: str = ""
+    example: str = ""
+    position: str = ""
+    hints: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Questions under a name; ``release`` is the text of what the students were given (a notebook or Python).
+
+    From the release come imports and helpers that a submission lost, and what a similarity report does not count.
+    """
+
+    name: str
+    questions: tuple[Question, ...]
+    release: str = ""
+
+    def digest(self, limits):
+        """Changes whenever a grade could: questions, release, limits, exercises, the grader itself."""
+        said = [GRADER, asdict(self), asdict(limits), [_source(question) for question in self.questions]]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def seed(self, student):
+        """The seed of a student's inputs: from the name, so that nothing is stored."""
+        return int.from_bytes(hashlib.sha256(f"{self.name}\n{student}".encode()).digest()[:4])
+
+    def as_json(self):
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, tree):
+        made = [Question(**(each | {"allowed": tuple(each["allowed"])})) for each in tree["questions"]]
+        return cls(tree["name"], tuple(made), tree["release"])
+
+
+def _source(question):
+    """Text of the exercise, if it can be had: a corrected exercise grades anew."""
+    module = importlib.import_module(question.judge)
+    return getattr(module.exercise(question.exercise), "source", "")
+
+
+def steady(text):
+    """Text without what differs from run to run (addresses), and without characters that break a report."""
+    text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x…", str(text))
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)[:4000]

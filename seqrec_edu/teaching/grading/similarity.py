@@ -1,0 +1,87 @@
+"""Which answers resemble each other more than chance: shingles of normalised syntax, less what everybody was given."""
+
+import ast
+import hashlib
+from itertools import combinations
+
+from seqrec_edu.teaching.grading.salvage import read_cells
+
+SHINGLE = 8  # tokens in a row that count as one place
+FEWEST = 12  # shingles below which an answer is too short to say anything
+
+
+def shingles(source):
+    """Hashes of every run of tokens, with names, numbers, texts and docstrings taken out."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        tokens = list(_tokens(node))
+        for start in range(max(1, len(tokens) - SHINGLE + 1)):
+            found.add(hashlib.blake2b(" ".join(tokens[start : start + SHINGLE]).encode(), digest_size=8).digest())
+    return found
+
+
+def _tokens(node):
+    """Kinds of syntax in order; attributes and called names keep theirs, since ``cumsum`` says more than ``x``."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # a docstring or a remark
+    if isinstance(node, ast.expr_context):
+        return
+    kind = type(node).__name__
+    yield f"{kind}.{node.attr}" if isinstance(node, ast.Attribute) else kind
+    for field, child in ast.iter_fields(node):
+        if field in ("annotation", "returns", "type_comment"):
+            continue
+        for each in child if isinstance(child, list) else [child]:
+            if isinstance(each, ast.AST):
+                yield from _tokens(each)
+
+
+def similar_pairs(reports, release="", threshold=0.8):
+    """Pairs of students per question, most alike first: ``{question, students, percent, shared}``.
+
+    ``percent`` is how much of the shorter answer stands in the longer one as well. Shingles of the release count for
+    nobody, nor do those that more than half of a class of at least ten has: the natural way to write it is no secret.
+    """
+    given, found = set(), []
+    for cell in read_cells("release", release.encode())[0]:
+        given |= shingles(cell.source)
+    for index, first in enumerate(reports[0]["questions"] if reports else ()):
+        marks = {}
+        for report in reports:
+            own = shingles(report["questions"][index]["code"]) - given
+            if own:
+                marks[report["student"]] = own
+        common = _common(list(marks.values()))
+        marks = {student: own - common for student, own in sorted(marks.items())}
+        for (one, a), (two, b) in combinations(marks.items(), 2):
+            least = min(len(a), len(b))
+            if least >= FEWEST and (shared := len(a & b)) >= threshold * least:
+                row = {"question": first["question"], "students": [one, two], "percent": round(100 * shared / least, 1)}
+                found.append(row | {"shared": shared})
+    return sorted(found, key=lambda row: (-row["percent"], -row["shared"], row["question"], row["students"]))
+
+
+def _common(sets):
+    if len(sets) < 10:
+        return set()
+    times = {}
+    for each in sets:
+        for mark in each:
+            times[mark] = times.get(mark, 0) + 1
+    return {mark for mark, number in times.items() if number > len(sets) / 2}
+
+
+def similarity_text(pairs):
+    """The report as text: a line per pair, and what it means."""
+    lines = ["Likeness says that two answers share syntax, not who wrote it, and not that anybody copied.", ""]
+    lines += [
+        f"{row['percent']:5.1f} %  {row['question']}: {' and '.join(row['students'])} ({row['shared']} places)"
+        for row in pairs
+    ]
+    return "\n".join(lines if pairs else ["No two answers are alike beyond what was given."]) + "\n"

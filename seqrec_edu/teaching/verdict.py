@@ -1,0 +1,86 @@
+"""What a check found, as a value, as text and as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+
+from seqrec_edu.teaching.inputs import Case
+
+KINDS = ("right", "not written", "mistake", "wrong", "error", "too slow", "not allowed")
+
+
+@dataclass
+class Verdict:
+    """``kind`` is one of right, not written, mistake, wrong, error, too slow, not allowed.
+
+    ``mistake`` is a short name, empty when right; ``sentence`` says in axis words what is wrong; ``example`` is the
+    smallest input that fails; ``position`` the first place of its result that differs, ``got`` and ``expected`` what
+    stands there and should. ``found_by`` says how a mistake got its name: "catalogue", "experiment" or "place".
+    """
+
+    exercise: str
+    kind: str
+    mistake: str = ""
+    sentence: str = ""
+    example: Case | None = None
+    position: str = ""
+    got: str = ""
+    expected: str = ""
+    found_by: str = ""
+    tried: int = 0
+    hints: tuple[str, ...] = ()
+    shown: int = field(default=0, repr=False)
+
+    @property
+    def passed(self) -> bool:
+        return self.kind == "right"
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def hint(self) -> str:
+        """The next hint, each one saying more; the last one again after the last."""
+        if self.passed:
+            return "It is right: there is nothing to hint at."
+        if not self.hints:
+            return "There is no hint for this exercise."
+        place = min(self.shown, len(self.hints) - 1)
+        self.shown = place + 1
+        return f"Hint {place + 1} of {len(self.hints)}: {self.hints[place]}"
+
+    @property
+    def headline(self) -> str:
+        """The first line: what came out."""
+        if self.passed:
+            return f"{self.exercise}: right, on all {self.tried} inputs."
+        return f"{self.exercise}: {self.kind}{f', {self.mistake}' if self.mistake else ''}."
+
+    def _facts(self) -> list[tuple[str, str]]:
+        found = []
+        if self.example is not None:
+            found.append(("Smallest input", str(self.example)))
+        if self.position:
+            found.append(("First difference", f"{self.position}: got {self.got}, expected {self.expected}"))
+        return found
+
+    def __str__(self) -> str:
+        lines = [self.headline, self.sentence, *(f"{name}: {text}" for name, text in self._facts())]
+        if self.hints and not self.passed:
+            lines.append(f"For a hint: verdict.hint(), {len(self.hints)} of them")
+        return "\n".join(line for line in lines if line)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        facts = "".join(
+            f"<tr><th scope='row' style='text-align:left;vertical-align:top'>{escape(name)}</th>"
+            f"<td style='text-align:left'><pre style='margin:0'>{escape(text)}</pre></td></tr>"
+            for name, text in self._facts()
+        )
+        hint = "<p>For a hint: <code>verdict.hint()</code></p>" if self.hints and not self.passed else ""
+        table = f"<table>{facts}</table>" if facts else ""
+        return (
+            f"<div role='status'><p><strong>{escape(self.headline)}</strong></p>"
+            f"<p>{escape(self.sentence)}</p>{table}{hint}</div>"
+        )

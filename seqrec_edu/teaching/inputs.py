@@ -120,8 +120,8 @@ class Case:
     @cached_property
     def described(self) -> str:
         """Sizes by axis letter, the kind of numbers, and what else is special."""
-        text = ", ".join(f"{letter}={size}" for letter, size in self.sizes.items())
-        text += f", {str(self.dtype).removeprefix('torch.')}"
+        parts = [*(f"{letter}={size}" for letter, size in self.sizes.items()), str(self.dtype).removeprefix("torch.")]
+        text = ", ".join(parts)
         text += "" if self.contiguous else ", not contiguous in memory"
         return text + (f" ({self.name})" if self.name else "")
 

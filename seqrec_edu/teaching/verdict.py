@@ -39,15 +39,21 @@ class Verdict:
     def __bool__(self) -> bool:
         return self.passed
 
-    def hint(self) -> str:
-        """The next hint, each one saying more; the last one again after the last."""
+    def hint(self, number: int | None = None) -> str:
+        """Hint 1, 2, …, each one saying more; without a number the next one. After the last it is the last again."""
         if self.passed:
             return "It is right: there is nothing to hint at."
         if not self.hints:
             return "There is no hint for this exercise."
-        place = min(self.shown, len(self.hints) - 1)
-        self.shown = place + 1
-        return f"Hint {place + 1} of {len(self.hints)}: {self.hints[place]}"
+        self.shown = min(max(self.shown + 1 if number is None else number, 1), len(self.hints))
+        return f"Hint {self.shown} of {len(self.hints)}: {self.hints[self.shown - 1]}"
+
+    @property
+    def _offer(self) -> str:
+        """How to get at the hints. A check at the end of a cell has no name, so each hint has a number."""
+        if self.passed or not self.hints:
+            return ""
+        return f"check(…).hint(1) to check(…).hint({len(self.hints)})"
 
     @property
     def headline(self) -> str:
@@ -66,8 +72,8 @@ class Verdict:
 
     def __str__(self) -> str:
         lines = [self.headline, self.sentence, *(f"{name}: {text}" for name, text in self._facts())]
-        if self.hints and not self.passed:
-            lines.append(f"For a hint: verdict.hint(), {len(self.hints)} of them")
+        if self._offer:
+            lines.append(f"Hints: {self._offer}")
         return "\n".join(line for line in lines if line)
 
     __repr__ = __str__
@@ -78,7 +84,7 @@ class Verdict:
             f"<td style='text-align:left'><pre style='margin:0'>{escape(text)}</pre></td></tr>"
             for name, text in self._facts()
         )
-        hint = "<p>For a hint: <code>verdict.hint()</code></p>" if self.hints and not self.passed else ""
+        hint = f"<p>Hints: <code>{self._offer}</code></p>" if self._offer else ""
         table = f"<table>{facts}</table>" if facts else ""
         return (
             f"<div role='status'><p><strong>{escape(self.headline)}</strong></p>"

@@ -47,6 +47,8 @@ def not_tensors(attempt: Attempt) -> Finding | None:
 def _expected(attempt: Attempt) -> str:
     """``a tensor "b l h p"``, or the tensors in their order."""
     axes = attempt.task.results
+    if axes == ("",):
+        return "a tensor without axes"
     return f'a tensor "{axes[0]}"' if len(axes) == 1 else "the tensors " + ", ".join(f'"{each}"' for each in axes)
 
 

@@ -71,9 +71,7 @@ def _changes(attempt: Attempt) -> Iterator[tuple[str, str, Callable]]:
         yield (
             title,
             sentence,
-            lambda want, change=change: tuple(
-                change(each.double() if not each.is_complex() else each) for each in want
-            ),
+            lambda want, change=change: tuple(change(_numbers(each)) for each in want),
         )
     if len(attempt.task.results) > 1:
         count = len(attempt.task.results)
@@ -83,11 +81,20 @@ def _changes(attempt: Attempt) -> Iterator[tuple[str, str, Callable]]:
     letters = attempt.task.results[0].split()
     for axis, letter in enumerate(named(letters)):
         for title, sentence, change in ALONG:
-            yield title.format(x=letter), sentence.format(x=letter), lambda want, c=change, i=axis: (c(want[0], i),)
+            yield (
+                title.format(x=letter),
+                sentence.format(x=letter),
+                lambda want, c=change, i=axis: (c(_numbers(want[0]), i),),
+            )
     if letters.count("l") == 2:
         one, other = (i for i, letter in enumerate(letters) if letter == "l")
         sentence = "The matrix is transposed: rows t and columns s are exchanged."
         yield "transposed", sentence, lambda want: (want[0].transpose(one, other),)
+
+
+def _numbers(value: Tensor) -> Tensor:
+    """A result that can be averaged and divided, also where it counts."""
+    return value if value.is_complex() else value.double()
 
 
 def _constant(attempt: Attempt) -> Finding | None:
@@ -107,7 +114,7 @@ def _constant(attempt: Attempt) -> Finding | None:
 def _by_size(known: list[tuple[float, Case]], case: Case) -> Finding | None:
     for letter in case.sizes:
         for power, words in ((1, "{x} times"), (-1, "1/{x} of"), (0.5, "√{x} times"), (-0.5, "1/√{x} of")):
-            if all(abs(ratio - at.sizes[letter] ** power) <= 1e-4 * ratio for ratio, at in known):
+            if all(abs(ratio - at.sizes.get(letter, math.nan) ** power) <= 1e-4 * ratio for ratio, at in known):
                 name = f"a factor of the size of {letter}"
                 sentence = (
                     f"The result is {words.format(x=letter)} what is asked for, where {letter} is the size of "

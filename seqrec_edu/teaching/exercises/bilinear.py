@@ -25,7 +25,7 @@ exercise = Exercise(
     gradients=("A", "B", "dt"),
     hints=(
         "Half of the step is taken with the slope at its beginning, half with the slope at its end.",
-        "Name the two matrices: left = I - dt/2 · A and right = I + dt/2 · A, with I = torch.eye(len(A), dtype=A.dtype), not 1.",
+        "left = I - dt/2 · A and right = I + dt/2 · A, where I is torch.eye(len(A), dtype=A.dtype) and not 1.",
         "left⁻¹ right is the solution of left · X = right: torch.linalg.solve(left, right).",
         "The input goes through the same inverse: torch.linalg.solve(left, dt * B).",
     ),

@@ -30,7 +30,8 @@ exercise = Exercise(
     gradients=("seconds", "half"),
     own=("lens.time_scales", "lens.views", "ops._ssd"),
     hints=(
-        "How much time lies between event s and event t? The gaps of events s+1 … t add up: a difference of running totals.",
+        "How much time lies between event s and event t? The gaps of events s+1 … t add up: a difference of running "
+        "totals.",
         "After one half-life a half is left, after two a quarter: 2^(-days / half). A day has 86,400 seconds.",
         "A decay e^(-rate · seconds) is at 1/2 after half days if rate = ln 2 / (86,400 · half).",
         "Above the diagonal 2^(-days / half) grows without bound: put the exponent to -inf there, before the power.",
@@ -95,7 +96,8 @@ def at_once(draw):
 LEFT = "left = (-days / half).masked_fill(future, -torch.inf)"
 BOTH = LEFT + "\n    return torch.exp2(left)"
 exercise.slips(
-    ("half-life as time constant", "After half days e^-1 = 37 % is left, not a half: the base is 2, or the rate ln 2 / half.",
+    ("half-life as time constant", "After half days e^-1 = 37 % is left, not a half: the base is 2, or the rate ln 2 "
+     "/ half.",
      ("torch.exp2(left)", "torch.exp(left)")),
     ("ln 2 twice", "ln 2 comes in twice: with 2 as the base, the exponent is -days / half.",
      ("(-days / half)", "(-math.log(2) * days / half)")),
@@ -108,7 +110,8 @@ exercise.slips(
     ("rate for half-life", "The exponent is days · half: a longer half-life should leave more, days / half.",
      ("-days / half", "-days * half")),
     ("half-life upside down", "The exponent is half / days: twice the days should double it.",
-     (BOTH, "left = (-half / days).masked_fill(days == 0, 0)\n    return torch.exp2(left.masked_fill(future, -torch.inf))")),
+     (BOTH,
+      "left = (-half / days).masked_fill(days == 0, 0)\n    return torch.exp2(left.masked_fill(future, -torch.inf))")),
     ("a quarter after half days", "After half days a quarter is left: the exponent counts twice.",
      ("-days / half", "-2 * days / half")),
     ("half of half", "The half-life counts twice: after half days 1/√2 is left.", ("-days / half", "-days / half / 2")),
@@ -121,23 +124,30 @@ exercise.slips(
     ("decay shifted by one event", "The gaps of events s … t-1 are added up: those between s and t are s+1 … t.",
      ("days = total", "total = torch.cat([total[:1] * 0, total[:-1]])\n    days = total")),
     ("only the last gap", "Row t fades by the gap before t alone: for s further back, the gaps s+1 … t add up.",
-     ("days = total[:, None] - total[None, :]", "days = (seconds / 86_400)[:, None].expand(-1, len(total))\n"
-      "    days = days * torch.ones_like(days).tril(-1)")),
-    ("counted from the first event", "The days are counted from the first event, not from s.", (" - total[None, :]", " - 0 * total")),
+     ("days = total[:, None] - total[None, :]",
+      "days = (seconds / 86_400)[:, None].expand(-1, len(total))\n    days = days * torch.ones_like(days).tril(-1)")),
+    ("counted from the first event", "The days are counted from the first event, not from s.",
+     (" - total[None, :]", " - 0 * total")),
     ("mask transposed", "The mask is transposed: row t should read column s ≤ t, and here it reads s ≥ t.",
-     ("total[:, None] - total[None, :]", "total[None, :] - total[:, None]"), (".triu(1)", ".tril(-1)")),
-    ("diagonal left out", "The diagonal is 0: an event should have all of its own weight, L[t, t] = 1.", (".triu(1)", ".triu(0)")),
-    ("events of the same second left out", "Where no time lies between two events there is 0: nothing has faded, so 1 belongs there.",
+     ("total[:, None] - total[None, :]", "total[None, :] - total[:, None]"),
+     (".triu(1)", ".tril(-1)")),
+    ("diagonal left out", "The diagonal is 0: an event should have all of its own weight, L[t, t] = 1.",
+     (".triu(1)", ".triu(0)")),
+    ("events of the same second left out", "Where no time lies between two events there is 0: nothing has faded, so 1 "
+     "belongs there.",
      ("(1)", "(1) | ((days == 0) & ~torch.eye(len(days), dtype=torch.bool))")),
     ("future read", "Above the diagonal stands a decay, not 0: event t reads events that come later.",
      (BOTH, "return torch.exp2(-days.abs() / half)")),
     ("no mask", "The upper triangle is not masked: where s > t the power is above 1 and grows.",
      (".masked_fill(future, -torch.inf)", "")),
-    ("mask after the power, by a product", "The upper triangle is multiplied by 0 after the power: where that overflowed, ∞ · 0 is NaN.",
+    ("mask after the power, by a product", "The upper triangle is multiplied by 0 after the power: where that "
+     "overflowed, ∞ · 0 is NaN.",
      (BOTH, "return torch.exp2(-days / half) * ~future")),
-    ("masked with 0 before the power", "The exponent is set to 0 above the diagonal: 2^0 is 1, so every later event is read in full.",
+    ("masked with 0 before the power", "The exponent is set to 0 above the diagonal: 2^0 is 1, so every later event "
+     "is read in full.",
      ("-torch.inf", "0.0")),
-    ("power missing", "These are the exponents: the power of 2 is missing.", (BOTH, "return (-days / half).masked_fill(future, 0.0)")),
+    ("power missing", "These are the exponents: the power of 2 is missing.",
+     (BOTH, "return (-days / half).masked_fill(future, 0.0)")),
     ("power missing, without the sign", "These are half-lives, how many lie between s and t: what is left is 2^-that.",
      (BOTH, "return (days / half).masked_fill(future, 0.0)")),
     ("sign turned round", "The weight grows with the time between: the exponent is negative.", ("(-days", "(days")),
@@ -145,8 +155,10 @@ exercise.slips(
      ("return torch.exp2(left)", "return (1 - torch.exp2(left)).masked_fill(future, 0.0)")),
     ("fading along a line", "The weight falls along a line: it should halve again with every half-life.",
      (BOTH, "return (1 - days / half / 2).clamp(min=0).masked_fill(future, 0.0)")),
-    ("whole half-lives", "Only whole half-lives count: the weight should fall in between as well.", ("-days / half", "-(days / half).floor()")),
-    ("whole days", "Only whole days count: the weight should fall in between as well.", ("(-days /", "(-days.floor() /")),
+    ("whole half-lives", "Only whole half-lives count: the weight should fall in between as well.",
+     ("-days / half", "-(days / half).floor()")),
+    ("whole days", "Only whole days count: the weight should fall in between as well.",
+     ("(-days /", "(-days.floor() /")),
     ("events instead of days", "The past fades with the number of events: the clock is not used.",
      ("total = seconds.cumsum(0) / 86_400", "total = torch.arange(len(seconds)).to(seconds)")),
 )  # fmt: skip

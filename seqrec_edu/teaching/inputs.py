@@ -129,7 +129,8 @@ class Case:
         lines = [self.described]
         for name, value in self.values.items():
             text = shown(value)
-            lines.append(f'  {name} "{self.axes.get(name, "")}" = {text}')
+            axes = self.axes.get(name, "")
+            lines.append(f'  {name} "{axes}" = {text}' if axes else f"  {name} = {text}")
         return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """From a source notebook to release, solution and instructor versions; written only when every proof holds."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from nbformat import NotebookNode
 
 from seqrec_edu.teaching.course import proofs, rules, versions
 from seqrec_edu.teaching.course.leaks import leaks
-from seqrec_edu.teaching.course.running import STOPPED, Ended, Limits, kernel
+from seqrec_edu.teaching.course.running import STOPPED, Ended, Execute, Limits, kernel
 from seqrec_edu.teaching.course.source import Assignment, read, sources
 
 LIMIT = 500_000  # bytes of a version
@@ -74,12 +75,18 @@ def build(
     return built
 
 
-def prove(assignment: Assignment, limits: Limits = USUAL) -> tuple[Built | None, list[str]]:
-    """The versions and no problem, or None and the problems. Nothing is executed while the source breaks a rule."""
+def prove(
+    assignment: Assignment, limits: Limits = USUAL, execute: Execute | None = None
+) -> tuple[Built | None, list[str]]:
+    """The versions and no problem, or None and the problems. Nothing is executed while the source breaks a rule.
+
+    ``execute`` is a kernel that runs already (``running.kernel``): then the imports are paid for once.
+    """
     if problems := rules.problems(assignment):
         return None, problems
     executed, untouched = deepcopy(assignment.notebook), versions.untouched(assignment)
-    with kernel(assignment.path.resolve().parent, limits) as run:
+    own = contextlib.nullcontext(execute) if execute else kernel(assignment.path.resolve().parent, limits)
+    with own as run:
         with_solutions = run(executed)
         problems = proofs.solutions_pass(assignment, with_solutions)
         if any(end.error in STOPPED for end in with_solutions):

@@ -28,8 +28,12 @@ class Variant:
 
     @property
     def seed(self) -> int:
-        """A seed for the student's data and tests, 0 to 2³¹ - 1."""
-        return self._draw("seed") % 2**31
+        """The one seed of a student: the grader draws its inputs from the same number, 0 to 2³² - 1.
+
+        Hidden tests in a notebook have fixed seeds instead: they run where nobody knows who the student is.
+        """
+        named = f"{self.assignment}\n{self.student}"  # as grading.Assignment.seed has it; a test compares the two
+        return int.from_bytes(hashlib.sha256(named.encode()).digest()[:4], "big")
 
     def integer(self, name: str, low: int, high: int) -> int:
         """A whole number from ``low`` to ``high``, both included."""

@@ -73,6 +73,9 @@ def strong(draw):
 
 
 exercise.slips(
+    ("past masked instead of the future",
+     "The mask lies on the wrong side: s < t is set to 0 and s > t is kept, where the exponential grows.",
+     (".triu(1)", ".tril(-1)")),
     ("mask transposed", "The mask is transposed: row t should read column s ≤ t, and here it reads s ≥ t.",
      ("total[:, :, :, None] - total[:, :, None, :]", "total[:, :, None, :] - total[:, :, :, "
                                                      "None]"), (".triu(1)", ".tril(-1)")),

@@ -37,7 +37,8 @@ def expected_best(values, k):
     """The expected largest of k draws with replacement: Σ v(i) [(i/n)^k - ((i-1)/n)^k] over i = 1 … n, where
     v(1) ≤ … ≤ v(n) are the values sorted upwards.
 
-    values "n" in any order, k a whole number from 1 on  ->  a tensor without axes
+    values "n" in any order, k a tensor with a whole number from 1 on, such as 4.0  ->  a tensor without axes, in the
+    dtype of values
     """
     n = len(values)
     v = values.sort().values

@@ -111,6 +111,8 @@ exercise.slips(
      (SUM, "F.linear(passed + b2, W2) + x")),
     ("b1 left out", "b1 is not added: without it a gate cannot be open or shut from the start.",
      ("x, W1, b1", "x, W1")),
+    ("b1 of u for both", "The half of b1 that belongs to u is added to v as well: v has the second half.",
+     (SPLIT, "(x @ W1.mT + torch.cat([b1[: len(b2)], b1[: len(b2)]])).chunk(2, dim=-1)")),
     ("b2 left out", "b2 is not added.", ("passed, W2, b2", "passed, W2")),
     ("W2 left out", "The second projection is missing: W2 (u ⊙ σ(v)) + b2.", (SUM, "passed + b2 + x")),
     ("W2 transposed", "W2 is transposed: its rows belong to the channels that come out, F.linear(…, W2) or … @ W2.mT.",

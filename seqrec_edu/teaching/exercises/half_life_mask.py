@@ -43,7 +43,8 @@ exercise = Exercise(
 def half_life_mask(seconds, half):
     """L[t, s] = 2^(-d / half) for s ≤ t, where d are the days from event s to event t; 0 for s > t.
 
-    seconds "l" (the gap before every event; 0 at the first), half a number of days  ->  L "l l", row t, column s
+    seconds "l" (the gap before every event; 0 at the first), half a number of days  ->  L "l l", row t, column s,
+    in the dtype of seconds
     """
     total = seconds.cumsum(0) / 86_400
     days = total[:, None] - total[None, :]
@@ -123,6 +124,11 @@ exercise.slips(
      ("- total[None, :]", "- total[None, :] + seconds / 86_400")),
     ("decay shifted by one event", "The gaps of events s … t-1 are added up: those between s and t are s+1 … t.",
      ("days = total", "total = torch.cat([total[:1] * 0, total[:-1]])\n    days = total")),
+    ("gap before t left out", "The gap before t is left out: between s and t lie the gaps of events s+1 … t.",
+     ("- total[None, :]", "- seconds[:, None] / 86_400 - total"),
+     (LEFT, "days = days.clamp(min=0)\n    " + LEFT)),
+    ("neighbours only", "Only the event before is read: further back something is left as well, 2^(-d / half).",
+     ("return torch.exp2(left)", "return torch.exp2(left).triu(-1)")),
     ("only the last gap", "Row t fades by the gap before t alone: for s further back, the gaps s+1 … t add up.",
      ("days = total[:, None] - total[None, :]",
       "days = (seconds / 86_400)[:, None].expand(-1, len(total))\n    days = days * torch.ones_like(days).tril(-1)")),

@@ -31,7 +31,8 @@ exercise = Exercise(
 def share_ahead(w):
     """Σ M[t, s]² over s > t, divided by Σ M[t, s]² over all t and s, where M[t, s] = w[(t - s) % l] is the circulant.
 
-    w "l" (a filter's weight at lag 0, 1, …, l - 1)  ->  a tensor without axes, between 0 and 1
+    w "l" (a filter's weight at lag 0, 1, …, l - 1)  ->  a tensor without axes, between 0 and 1,
+    in the dtype of w
     """
     square = w**2
     lag = torch.arange(len(w))

@@ -42,9 +42,10 @@ exercise = Exercise(
 def time_to_quality(seconds, quality, level):
     """The first second at which the points, joined by straight lines, reach the level.
 
-    The first point is as it is: no line leads there. Never reached: torch.full_like(level, torch.inf).
+    The first point is as it is: no line leads there. Never reached: infinity, torch.full_like(level, torch.inf).
 
-    seconds (rising), quality "l": one point per epoch, level a number  ->  a tensor without axes
+    seconds (rising), quality "l": one point per epoch, level a number  ->  a tensor without axes, in the
+    dtype of seconds
     """
     reached = quality >= level
     if not reached.any():
@@ -132,6 +133,30 @@ def flat_on_it(draw):
     return case([1.0, 2.0, 3.5, 5.0], [0.1, 0.3, 0.3, 0.3], 0.3)
 
 
+@exercise.mistake(
+    "a search that needs a sorted curve",
+    "searchsorted finds a place among sorted numbers: a curve that falls is not sorted.",
+)
+def by_searchsorted(seconds, quality, level):
+    i = int(torch.searchsorted(quality, level))
+    if i == 0:
+        return seconds[0]
+    if i == len(seconds):
+        return torch.full_like(level, torch.inf)
+    share = (level - quality[i - 1]) / (quality[i] - quality[i - 1])
+    return seconds[i - 1] + share * (seconds[i] - seconds[i - 1])
+
+
+@exercise.mistake(
+    "np.interp of a curve that falls",
+    "np.interp asks for a quality that only rises, and knows no never: beyond the ends it returns the end.",
+)
+def by_interp(seconds, quality, level):
+    import numpy as np
+
+    return torch.tensor(np.interp(float(level), quality.numpy(), seconds.numpy()), dtype=seconds.dtype)
+
+
 LINE = "return seconds[i - 1] + share * (seconds[i] - seconds[i - 1])"
 FIRST = "i = int(reached.nonzero()[0])"
 exercise.slips(
@@ -191,6 +216,9 @@ exercise.slips(
      (FIRST,
       "i = int((~reached).nonzero()[-1]) + 1 if not reached.all() else 0\n    i = i if i < len(reached) else "
       "int(reached.nonzero()[0])")),
+    ("epochs below counted", "The epochs below the level are counted, those after the first crossing too: find the "
+     "first above.",
+     (FIRST, "i = int((quality < level).sum())")),
     ("last crossing", "The last epoch at the level or above is taken: the first one counts.",
      (FIRST, "i = int(reached.nonzero()[-1])")),
     ("best epoch", "It takes the best epoch: asked for is the first that reaches the level.",

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import inspect
+import symtable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -178,29 +179,17 @@ def _outside_functions(node):
 
 
 def _used(node):
-    read = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
-    return read - _parameters(node)
+    """Names that a statement reads from outside itself: what its functions bind is their own."""
+    try:
+        return _read(symtable.symtable(ast.unparse(node), "answer", "exec"))
+    except SyntaxError:  # such as an await outside of a function, which a notebook allows
+        return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
 
 
-def _parameters(node):
-    """Names that are only ever a function's own: its parameters (a local of the same name as a global costs a line)."""
-    arguments = node.args if isinstance(node, ast.FunctionDef) else None
-    if arguments is None:
-        return set()
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-    outside = {
-        part.id
-        for each in [
-            *arguments.defaults,
-            *arguments.kw_defaults,
-            *node.decorator_list,
-            *(a and a.annotation for a in every),
-        ]
-        if each is not None
-        for part in ast.walk(each)
-        if isinstance(part, ast.Name)
-    }
-    return {each.arg for each in every if each is not None} - outside
+def _read(table):
+    top = table.get_type() == "module"
+    read = {each.get_name() for each in table.get_symbols() if each.is_referenced() and (top or each.is_global())}
+    return read.union(*map(_read, table.get_children()))
 
 
 def _signature(node):

@@ -39,7 +39,12 @@ def test_numbers_come_from_the_id_alone_and_stay_the_same_for_years():
     assert variant("ada", "other").seed != ada.seed
 
 
-ADA_SEED, ADA_PERSON = 1147432119, 6
+def test_the_grader_takes_the_seed_of_the_variant(tmp_path):
+    graded = gradable(small.save(tmp_path, varied()))
+    assert [graded.seed(each) for each in ("ada", "b-2")] == [variant(each, "sums").seed for each in ("ada", "b-2")]
+
+
+ADA_SEED, ADA_PERSON = 29245600, 6
 
 
 def test_every_value_of_a_range_is_drawn_and_none_beside_it():

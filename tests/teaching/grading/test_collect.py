@@ -33,6 +33,15 @@ def test_helpers_come_along_and_experiments_stay_behind(tmp_path):
     assert value_of(found) == 4 and "while" not in found.source and "unrelated" not in found.source
 
 
+def test_a_local_is_no_global_of_the_same_name(tmp_path):
+    found = submission(
+        tmp_path, "import math", "z = check(f, 'f')\nz = expensive(z)",
+        "def f(x=math.pi):\n    z = [z for z in (x,)]\n    return z[0] * N",
+        "N = 2", "await something(N)",
+    ).answer("f")  # fmt: skip
+    assert value_of(found, "f", 3) == 6 and "expensive" not in found.source and "import math" in found.source
+
+
 def test_cells_in_any_order(tmp_path):
     assert value_of(submission(tmp_path, "def f(): return A", "A = B + 1", "B = 1").answer("f")) == 2
 

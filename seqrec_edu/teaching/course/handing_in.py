@@ -23,8 +23,8 @@ def gradable(path: str | Path) -> Any:
     if not assignment.questions:
         raise ValueError(f"{path} has no question: name the source notebook or the instructor's version")
     questions = tuple(
-        Question(question.title or question.function, question.function, question.points, question.exercise)
-        for question in assignment.questions
+        Question(each.title or each.function, each.function, each.points, each.exercise, judge=each.judge)
+        for each in assignment.questions
     )
     release = nbformat.writes(versions.release(assignment), version=nbformat.NO_CONVERT)
     return Assignment(assignment.name, questions, release)

@@ -49,6 +49,7 @@ WORDS = dict(
         strict=True,
     )
 )
+JUDGES = {"check": "seqrec_edu.teaching", "try_mixer": "seqrec_edu.teaching.mixer"}  # the instant check, whose it is
 TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 
 
@@ -67,6 +68,7 @@ class Question:
     solution: int
     checks: tuple[int, ...]
     tests: tuple[int, ...]
+    judge: str = JUDGES["check"]
 
 
 @dataclass(frozen=True)
@@ -160,16 +162,16 @@ def tree(source: str) -> list[ast.stmt]:
         return []
 
 
-def checks(source: str) -> Iterator[tuple[str, str]]:
-    """(function, exercise) of every ``check(function, "exercise")`` in a cell."""
+def checks(source: str) -> Iterator[tuple[str, str, str]]:
+    """(function, exercise, judge) of every ``check(function, "exercise")`` in a cell, and of other instant checks."""
     for node in ast.walk(ast.Module(tree(source), [])):
         name = node.func if isinstance(node, ast.Call) else None
         called = name.attr if isinstance(name, ast.Attribute) else name.id if isinstance(name, ast.Name) else None
-        if called == "check" and node.args and isinstance(node.args[0], ast.Name):
+        if called in JUDGES and node.args and isinstance(node.args[0], ast.Name):
             given = node.args[1] if len(node.args) > 1 else None
             given = next((word.value for word in node.keywords if word.arg == "exercise"), given)
             named = given.value if isinstance(given, ast.Constant) else node.args[0].id.removeprefix("my_")
-            yield node.args[0].id, str(named)
+            yield node.args[0].id, str(named), JUDGES[called]
 
 
 def number_of(unit: str, text: str) -> float | None:
@@ -217,6 +219,7 @@ def _question(cells: list[NotebookNode], after: int, start: int, end: int) -> Qu
         solution=start,
         checks=tuple(dict.fromkeys(place for place, _ in asked)),
         tests=tuple(tests),
+        judge=asked[0][1][2] if asked else JUDGES["check"],
     )
 
 

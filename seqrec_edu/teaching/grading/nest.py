@@ -135,6 +135,10 @@ class Student:
         """Whether it waits for something; unknown counts as yes."""
         return not jail.works(self.pid)
 
+    def processor_seconds(self):
+        """Of it and all that it started; None where the system does not say."""
+        return jail.processor_seconds(jail.family(self.pid))
+
     def excess(self, limits):
         """What it has too much of, taken together with all it started: ``(kind, sentence)`` or None."""
         pids = jail.family(self.pid)

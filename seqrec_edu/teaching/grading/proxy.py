@@ -27,8 +27,9 @@ class Remote:
     "not allowed". After a failure every further call raises at once.
     """
 
-    def __init__(self, student, name, limits, signature=None):
+    def __init__(self, student, name, limits, signature=None, hatch=None):
         self.student, self.limits, self.failure, self._count = student, limits, None, 0
+        self._hatch, self._loaded = hatch, None
         self.__name__ = self.__qualname__ = name
         self.__module__, self.__doc__ = "answer", None
         if signature is not None:
@@ -37,9 +38,24 @@ class Remote:
         self._closed = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def load(self, source, seed):
-        """Send the lines; raises what they raise."""
-        self._ask({"source": source, "name": self.__name__, "seed": seed})
+    def load(self, source, seed, answer="function"):
+        """Send the lines; raises what they raise. ``answer`` is "module" for a function that makes one."""
+        self._loaded = {"source": source, "name": self.__name__, "seed": seed, "answer": answer}
+        self._ask(self._loaded)
+
+    def again(self):
+        """The same function in a new process that has not been called yet; whoever asks for it closes it."""
+        other = Remote(self._hatch(), self.__name__, self.limits, getattr(self, "__signature__", None), self._hatch)
+        try:
+            other.load(**{key: self._loaded[key] for key in ("source", "seed", "answer")})
+        except BaseException:
+            other.close()
+            raise
+        return other
+
+    def processor_seconds(self):
+        """What its process has computed so far; None where the system does not say."""
+        return self.student.processor_seconds()
 
     def __call__(self, *args, **kwargs):
         gradients = torch.is_grad_enabled()

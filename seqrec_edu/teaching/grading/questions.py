@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 GRADER = 1  # raise it when grades may come out differently: results of an older grader are then made again
 
@@ -48,16 +48,26 @@ class Question:
         own = importlib.import_module(self.judge).exercise(self.exercise).own
         return tuple(sorted(set(own) - set(self.allowed)))
 
+    def answer(self):
+        """What the function gives: "function" for values to compare, "module" for one to train and score."""
+        return getattr(importlib.import_module(self.judge).exercise(self.exercise), "answer", "function")
+
+    def limits(self, limits):
+        """The limits of this question: an exercise that trains says how many seconds that may take."""
+        seconds = getattr(importlib.import_module(self.judge).exercise(self.exercise), "seconds", 0.0)
+        return replace(limits, question_seconds=max(seconds, limits.question_seconds))
+
     def ask(self, function, seed, limits):
-        """``Result`` of a function; its hints are those of the exercise."""
+        """``Result`` of a function; its hints are those of the exercise. A verdict with a ``share`` gives part of the
+        points, and its ``notes`` say for what."""
         module = importlib.import_module(self.judge)
         # The student's process is stopped by its own limits, in processor time: the check's clock comes after them.
         seconds = limits.question_seconds * limits.patience + 10
         verdict = module.check(function, self.exercise, seed=seed, seconds=seconds)
         found = self.result(verdict.kind, verdict.sentence, verdict.mistake)
-        if verdict.passed:
-            found.points = self.points
-        else:
+        found.points = round(self.points * getattr(verdict, "share", float(verdict.passed)), 2)
+        found.notes = [steady(note) for note in getattr(verdict, "notes", ())]
+        if not verdict.passed:
             found.example = "" if verdict.example is None else steady(verdict.example)
             found.position = steady(verdict.position)
             if verdict.position:

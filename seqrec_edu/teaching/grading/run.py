@@ -64,6 +64,8 @@ def grade(folder, assignment, out, *, limits=None, workers=None, level="full", p
     sys.path[:0] = [str(each) for each in path]
     try:
         digest, blocked = assignment.digest(limits), [question.blocked() for question in assignment.questions]
+        most = max((question.limits(limits).question_seconds for question in assignment.questions), default=0.0)
+        longest = limits.total_seconds + most * limits.patience
     finally:
         del sys.path[: len(path)]
     reports, todo = {}, []
@@ -79,7 +81,7 @@ def grade(folder, assignment, out, *, limits=None, workers=None, level="full", p
             nest = Nest(Path(place), [folder, out, *_project()], level)
             setup = {
                 "assignment": assignment.as_json(), "limits": asdict(limits), "nest": nest.for_worker(),
-                "variants": variants, "path": [str(Path(each).resolve()) for each in path],
+                "variants": variants, "path": [str(Path(each).resolve()) for each in path], "seconds": longest,
             }  # fmt: skip
             try:
                 _work(todo, setup, workers or len(_cores()), out, reports, progress)
@@ -130,10 +132,7 @@ class Checker:
     """One checker's process, started anew when it breaks."""
 
     def __init__(self, setup):
-        self.setup, self.process = setup, None
-        self.seconds = (
-            setup["limits"]["total_seconds"] + setup["limits"]["question_seconds"] * setup["limits"]["patience"]
-        )
+        self.setup, self.process, self.seconds = setup, None, setup["seconds"]
 
     def report(self, student, paths):
         """The report of a submission; one that breaks two checkers is refused, and says so."""

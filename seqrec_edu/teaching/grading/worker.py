@@ -52,12 +52,18 @@ def _answer(submission, question, seed, limits, order, held):
 
 def _tried(answer, question, seed, limits, order, held):
     """Hatch a student's process, let the check call it, and see how it ended."""
-    student = nest.hatch(*order)
+    limits = question.limits(limits)
+    started, _, user, variant = order
+
+    def hatch():
+        return nest.hatch(started, limits, user, variant)
+
+    student = hatch()
     held.update(student.held)
-    remote = Remote(student, question.function, limits, answer.signature)
+    remote = Remote(student, question.function, limits, answer.signature, hatch)
     try:
         try:
-            remote.load(answer.source, seed)
+            remote.load(answer.source, seed, question.answer())
             result = question.ask(remote, seed, limits)
         except Exception as error:
             result = question.result("error", f"{type(error).__name__}: {error}")

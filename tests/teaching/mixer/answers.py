@@ -27,6 +27,30 @@ def attention(d):
     return Attention()
 
 
+def timed_attention(d):
+    """Attention with a bias by age, and the gap before an event times its item: right, and square in the length."""
+
+    class Timed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.project, self.out, self.item, self.clock = (
+                nn.Linear(*n) for n in ((d, 3 * d), (d, d), (d, d), (1, d))
+            )
+            self.log_hours = nn.Parameter(torch.tensor([0.0, 2.0]))
+
+        def forward(self, x, times, mask):
+            hours = (times - times[:, :1]) / 3600
+            age = (hours[:, None, :, None] - hours[:, None, None, :]).clamp(min=0)  # b 1 l l
+            q, k, v = (part.unflatten(2, (-1, d // 2)).transpose(1, 2) for part in self.project(x).split(d, dim=2))
+            later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+            weights = (q @ k.mT / 4 - age / self.log_hours[:, None, None].exp()).masked_fill(later, -torch.inf)
+            mixed = (weights.softmax(-1) @ v).transpose(1, 2).flatten(2)
+            gap = hours.diff(dim=1, prepend=hours[:, :1]).clamp(min=0) * mask
+            return self.out(mixed) + self.item(x) * self.clock(torch.log1p(60 * gap)[:, :, None] - 4)
+
+    return Timed()
+
+
 def mean(d):
     """The mean of all events so far."""
 

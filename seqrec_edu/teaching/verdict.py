@@ -53,7 +53,7 @@ class Verdict:
         """How to get at the hints. A check at the end of a cell has no name, so each hint has a number."""
         if self.passed or not self.hints:
             return ""
-        return f"check(…).hint(1) to check(…).hint({len(self.hints)})"
+        return f"check(…).hint(1) to .hint({len(self.hints)})"
 
     @property
     def headline(self) -> str:

@@ -130,6 +130,14 @@ def test_notebook(path: Path):
     assert not problems(notebook, path.stat().st_size)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_first_cell_says_what_to_do_where_the_package_is_missing(path, monkeypatch):
+    first = next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="run: make lab"):
+        exec(first.source, {})
+
+
 def healthy() -> nbformat.NotebookNode:
     """A notebook with a printed line and a figure with which nothing is wrong."""
     picture = {PLOTLY: {"data": []}, "image/png": "iVBORw0KGgo=", "text/plain": "Figure: y 3"}

@@ -252,12 +252,16 @@ def started() -> Iterator[Browser]:
 
 @contextmanager
 def opened(path: Path, folder: Path, chromium: Browser | None = None) -> Iterator[Notebook]:
-    """A copy of a notebook, open in a browser: in this one, or in one of its own."""
-    shutil.copy(path, folder / path.name)
+    """A copy of a notebook, open in a browser: in this one, or in one of its own. Beside it stand its receipts."""
+    copy = folder / "notebooks" / path.name
+    copy.parent.mkdir()
+    shutil.copy(path, copy)
+    if (receipts := path.parents[1] / "benchmarks").is_dir():
+        (folder / "benchmarks").symlink_to(receipts)
     with lab(folder) as address, nullcontext(chromium) if chromium else started() as running:
         page = running.new_page(viewport=VIEW)
         page.set_default_timeout(30_000)
-        yield Notebook(page, f"{address}/tree/{path.name}?reset")
+        yield Notebook(page, f"{address}/tree/notebooks/{path.name}?reset")
         page.close()
 
 

@@ -73,9 +73,6 @@ def strong(draw):
 
 
 exercise.slips(
-    ("past masked instead of the future",
-     "The mask lies on the wrong side: s < t is set to 0 and s > t is kept, where the exponential grows.",
-     (".triu(1)", ".tril(-1)")),
     ("mask transposed", "The mask is transposed: row t should read column s ≤ t, and here it reads s ≥ t.",
      ("total[:, :, :, None] - total[:, :, None, :]", "total[:, :, None, :] - total[:, :, :, "
                                                      "None]"), (".triu(1)", ".tril(-1)")),
@@ -110,4 +107,7 @@ exercise.slips(
      ("total = log_a.", "total = -log_a.exp().")),
     ("product to the first event", "The decay is counted from the first event, not from s: total up to t alone.",
      (" - total[:, :, None, :]", " - 0 * total[:, :, None, :]")),
+    ("past masked instead of the future",
+     "The mask lies on the wrong side: s < t is set to 0 and s > t is kept, where the exponential grows.",
+     (".triu(1)", ".tril(-1)")),
 )  # fmt: skip

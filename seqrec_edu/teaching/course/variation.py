@@ -32,7 +32,7 @@ class Variant:
 
         Hidden tests in a notebook have fixed seeds instead: they run where nobody knows who the student is.
         """
-        named = f"{self.assignment}\n{self.student}"  # as grading.Assignment.seed has it; a test compares the two
+        named = f"{self.assignment}\n{self.student}"
         return int.from_bytes(hashlib.sha256(named.encode()).digest()[:4], "big")
 
     def integer(self, name: str, low: int, high: int) -> int:

@@ -65,7 +65,8 @@ def test_three_versions_and_a_record_are_written(built):
         nbformat.validate(nbformat.read(out / version / "sums.ipynb", as_version=4))
     record = json.loads((out / "instructor" / "sums.json").read_text(encoding="utf-8"))
     assert record["points"] == 4 and [each["function"] for each in record["questions"]] == ["double", "thirds"]
-    assert record["seconds"] > 0 and len(record["cell_seconds"]) == len(made.assignment.notebook.cells)
+    # Two sums may take less than what the record rounds to.
+    assert record["seconds"] >= 0 and len(record["cell_seconds"]) == len(made.assignment.notebook.cells)
 
 
 def test_the_release_holds_stubs_and_nothing_else_of_the_answer(built):

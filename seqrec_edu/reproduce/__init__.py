@@ -6,6 +6,7 @@ judge(claim, outcomes)                # a verdict from them
 """
 
 from seqrec_edu.reproduce.budget import BUDGETS, Budget
+from seqrec_edu.reproduce.curves import BadCurve, Curve
 from seqrec_edu.reproduce.papers import PAPERS, Claim, Paper
 from seqrec_edu.reproduce.ranks import BadRanks, Ranks
 from seqrec_edu.reproduce.results import BadResults, Outcome, collect, read_results, read_runs
@@ -17,10 +18,12 @@ __all__ = [
     "BUDGETS",
     "PAPERS",
     "VARIANTS",
+    "BadCurve",
     "BadRanks",
     "BadResults",
     "Budget",
     "Claim",
+    "Curve",
     "Outcome",
     "Paper",
     "Ranks",

@@ -10,6 +10,7 @@ from seqrec_edu.data.files import write_whole
 from seqrec_edu.data.sources.registry import datasets
 from seqrec_edu.reproduce import report
 from seqrec_edu.reproduce.budget import BUDGETS
+from seqrec_edu.reproduce.curves import EPOCHS_FILE
 from seqrec_edu.reproduce.papers import PAPERS
 from seqrec_edu.reproduce.published import TAGS, figures
 from seqrec_edu.reproduce.results import Outcome, Outcomes, read_results
@@ -68,7 +69,8 @@ def page_of(results: Mapping[str, Outcomes], page: Path = PAGE) -> str:
     }
     parts = [HEAD, *_evidence(judged)]
     for data, outcomes in results.items():
-        parts += [*_dataset(data, outcomes, page), *_claims(judged[data]), *_published(data, outcomes)]
+        parts += [*_dataset(data, outcomes, page), *_claims(judged[data]), *_speed(outcomes, page)]
+        parts += _published(data, outcomes)
     parts += [*_elsewhere(results), *_not_run(results)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -132,7 +134,8 @@ def _machines(outcomes: Outcomes) -> str:
     receipts = [receipt for outcome in outcomes.values() for receipt in outcome.receipts.values()]
     used = sorted({(r.device, r.threads, r.versions["torch"]) for r in receipts})
     shown = "; ".join(f"{device}, {n} thread{'s' * (n != 1)}, torch {torch}" for device, n, torch in used)
-    return f"Made on: {shown}."
+    commits = sorted({r.commit[:9] + "-dirty" * r.commit.endswith("-dirty") for r in receipts if r.commit})
+    return f"Made on: {shown}" + (f"; by commits {', '.join(commits)}." if commits else ".")
 
 
 def _links(outcome: Outcome, page: Path) -> str:
@@ -154,6 +157,37 @@ def _claims(judged: Mapping[str, Sequence[Judged]]) -> list[str]:
     if not rows:
         return ["### Claims", "No pair of variants that a claim is about was run."]
     return ["### Claims", _table(("paper", *report.CLAIM_HEADER), rows)]
+
+
+def _speed(outcomes: Outcomes, page: Path) -> list[str]:
+    """How long each variant trains until it is as good as SASRec ever was."""
+    level = report.level(outcomes)
+    timed = [each for each in outcomes.values() if each.curves]
+    if level is None or all(each.epoch_seconds is None for each in timed):
+        return []
+    folder = next(iter(outcomes[report.MEASURE].paths.values())).parents[1]
+    source = Path(os.path.relpath(folder / EPOCHS_FILE, page.parent)).as_posix()
+    text = (
+        f"How long each trains until its validation NDCG@10 reaches 90 and 100 % of SASRec's best ({level:.4f}, mean\n"
+        f"over seeds): epochs by its training curve, times the [processor seconds of an epoch]({source}),\n"
+        "which were measured for all in turns, in one process with one thread. *best* is each one's own. Validation\n"
+        "is not counted. A level first reached by chance counts: read differences of an epoch as none."
+    )
+    order = sorted(timed, key=lambda each: (report.seconds_to(each, 0.9 * level) or float("inf"), each.variant))
+    rows = [report.speed_row(each, level) for each in order]
+    return ["### Time to quality", text, _table(report.SPEED_HEADER, rows), *_pairs(outcomes, level)]
+
+
+def _pairs(outcomes: Outcomes, level: float) -> list[str]:
+    """The same model by both objectives."""
+    lines = []
+    for name, prefix in ((name, f"{name}-prefix") for name in outcomes if f"{name}-prefix" in outcomes):
+        spent = [report.seconds_to(outcomes[each], report.SHARES[0] * level) for each in (name, prefix)]
+        costs = [outcomes[each].epoch_seconds for each in (name, prefix)]
+        if None not in costs:
+            line = f"* {name}: an epoch of prefixes costs {costs[1] / costs[0]:.3g} times one of every position"
+            lines.append(line + ("." if None in spent else f", the way to 90 % {spent[1] / spent[0]:.3g} times."))
+    return ["\n".join(lines)] if lines else []
 
 
 def _published(data: str, outcomes: Outcomes) -> list[str]:

@@ -1,18 +1,19 @@
-"""Receipts and ranks of finished runs: found in the folders of runs, or among those that are kept.
+"""Receipts, ranks and training curves of finished runs: in the folders of runs, or among those that are kept.
 
-runs/reproduce/DATA/VARIANT/seed-S/receipt.json, ranks.npz  where they are made
-benchmarks/results/DATA/VARIANT/seed-S.json, seed-S.npz     where they are kept; counts.json, counts.npz without a seed
+runs/reproduce/DATA/VARIANT/seed-S/receipt.json, ranks.npz       where they are made
+benchmarks/results/DATA/VARIANT/seed-S.json, seed-S.npz, .csv    where they are kept; counts.json, .npz without a seed
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seqrec_edu.data.files import write_whole
 from seqrec_edu.reproduce.budget import BUDGETS
+from seqrec_edu.reproduce.curves import CURVE, Curve, curve_of_run, read_epoch_seconds
 from seqrec_edu.reproduce.ranks import RANKS_FILE, Ranks
 from seqrec_edu.reproduce.runner import RECEIPT
 from seqrec_edu.reproduce.variants import VARIANTS
@@ -31,6 +32,8 @@ class Outcome:
     receipts: dict[int | None, Receipt] = field(default_factory=dict)
     paths: dict[int | None, Path] = field(default_factory=dict)
     ranks: dict[int | None, Ranks] = field(default_factory=dict)
+    curves: dict[int | None, Curve] = field(default_factory=dict)
+    epoch_seconds: float | None = None  # of processor time, by `benchmarks/epochs.py`
 
     @property
     def first(self) -> Receipt:
@@ -48,7 +51,7 @@ Outcomes = dict[str, Outcome]
 def read_results(folder: Path) -> dict[str, Outcomes]:
     """All receipts that are kept, by dataset and variant, in a fixed order.
 
-    Errors: BadResults for receipts that cannot stand in one table, BadReceipt, BadRanks.
+    Errors: BadResults for receipts that cannot stand in one table, BadReceipt, BadRanks, BadCurve.
     """
     found: dict[str, Outcomes] = {}
     for data in _datasets(folder):
@@ -59,7 +62,8 @@ def read_results(folder: Path) -> dict[str, Outcomes]:
         )
         outcomes = _outcomes(triples)
         if outcomes:
-            found[data] = outcomes
+            seconds = read_epoch_seconds(folder / data)
+            found[data] = {name: _with_curves(each, seconds.get(name)) for name, each in outcomes.items()}
     return found
 
 
@@ -71,9 +75,11 @@ def read_runs(folder: Path) -> Outcomes:
 def collect(out: Path, results: Path) -> list[Path]:
     """Copy receipts and ranks of all finished runs, as they are, to where they are kept; the receipts' new places.
 
-    Errors: BadReceipt or BadRanks for what cannot be read; nothing is copied then.
+    Beside them goes the curve of the training, where its log is still there.
+    Errors: BadReceipt, BadRanks or CheckpointError for what cannot be read; nothing is copied then.
     """
     kept: list[tuple[Path, bytes]] = []
+    curves: list[tuple[Path, Curve]] = []
     for data in sorted(path.name for path in out.iterdir() if path.is_dir()) if out.is_dir() else []:
         read_runs(out / data)
         for variant, path in _finished(out / data):
@@ -81,8 +87,13 @@ def collect(out: Path, results: Path) -> list[Path]:
             target = results / data / variant / f"{stem}.json"
             kept.append((target.with_suffix(".npz"), path.with_name(RANKS_FILE).read_bytes()))
             kept.append((target, path.read_bytes()))
+            curve = curve_of_run(path.parent)
+            if curve is not None:
+                curves.append((target.with_suffix(CURVE), curve))
     for target, content in kept:
         write_whole(target, content)
+    for target, curve in curves:
+        curve.write(target)
     return [target for target, _ in kept if target.suffix == ".json"]
 
 
@@ -113,6 +124,12 @@ def _outcomes(triples: Iterator[tuple[Path, Path, str]]) -> Outcomes:
         _check_alike(outcome)
     _check_one_question(outcomes)
     return outcomes
+
+
+def _with_curves(outcome: Outcome, epoch_seconds: float | None) -> Outcome:
+    paths = {seed: path.with_suffix(CURVE) for seed, path in outcome.paths.items()}
+    curves = {seed: Curve.read(path) for seed, path in paths.items() if path.exists()}
+    return replace(outcome, curves=curves, epoch_seconds=epoch_seconds)
 
 
 def _check_alike(outcome: Outcome) -> None:

@@ -94,7 +94,7 @@ def reproduce(
     before the first run begins.
     """
     chosen = paper(name)
-    plans = _plans(only or chosen.runs, data, budget, data_options or {}, mirror)
+    plans = planned(only or chosen.runs, data, budget, data_options or {}, mirror)
     jobs = _jobs(plans, seeds, Path(out))
     shown = jobs[0].plan.record.data["name"]
     done = Reproduction(chosen, shown, Path(out) / shown)
@@ -117,7 +117,7 @@ def reproduce(
     return done
 
 
-def _plans(
+def planned(
     names: Sequence[str],
     data: str,
     budget: budgets.Budget | None,

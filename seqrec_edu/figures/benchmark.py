@@ -45,7 +45,9 @@ def benchmark_curves(
         figure.add_trace(_line(x, label, times[label], n, label in ours, unit))
     axis = {"title_text": x_title, "type": "log", "tickvals": list(x)} if by_length else {"title_text": None}
     figure.update_xaxes(**axis)
-    figure.update_yaxes(title_text=unit, type="log", dtick=1)
+    shown = [t for line in (*times.values(), () if floor is None else floor) for t in line if t is not None]
+    decades = math.log10(max(shown) / min(shown)) if shown else 0.0
+    figure.update_yaxes(title_text=unit, type="log", dtick=1 if decades > 1.5 else "D2")  # D2 labels 1, 2 and 5
     figure.update_layout(legend={"orientation": "v", "y": -0.16, "traceorder": "normal"}, hovermode="x unified")
     return figure
 

@@ -99,7 +99,8 @@ def heads_grid(
         rows, columns, subplot_titles=called, horizontal_spacing=0.035, vertical_spacing=min(0.2, 0.16 / rows + 0.04)
     )
     high = round((640 if length > 1 else 320) / columns)
-    dress(figure, title, _grid_summary(matrices, tolerance, step), height=int(150 + rows * (high + 34)))
+    kind = ("head", "heads") if heads is None else ("matrix", "matrices")
+    dress(figure, title, _grid_summary(matrices, tolerance, step, kind), height=int(150 + rows * (high + 34)))
     _, unit = compact(drawn)  # one unit for all, so that they can share one scale
     layout, shapes = {}, []
     for n, (head, name) in enumerate(zip(drawn, called, strict=True)):
@@ -164,12 +165,13 @@ def _summary(matrix: np.ndarray, leaks: np.ndarray, causal: bool | None, step: i
     return f"{'<b>claims to be causal, but</b> ' if causal else ''}{share}{blocks}"
 
 
-def _grid_summary(matrices: np.ndarray, tolerance: float, step: int) -> str:
-    reading = [n + 1 for n, head in enumerate(matrices) if above_diagonal(head, tolerance).any()]
+def _grid_summary(matrices: np.ndarray, tolerance: float, step: int, kind: tuple[str, str]) -> str:
+    reading = sum(bool(above_diagonal(each, tolerance).any()) for each in matrices)
     blocks = f"; one cell is {step} × {step} events, its strongest weight" if step > 1 else ""
     if matrices.shape[-1] == 1:
         return "a single event, which can only read itself"
     if not reading:
-        return f"no head reads a later event (hatched){blocks}"
-    which = "every head reads" if len(reading) == len(matrices) else f"{len(reading)} of {len(matrices)} heads read"
+        return f"no {kind[0]} reads a later event (hatched){blocks}"
+    verb = "reads" if reading == 1 else "read"
+    which = f"every {kind[0]} reads" if reading == len(matrices) else f"{reading} of {len(matrices)} {kind[1]} {verb}"
     return f"{which} later events{blocks}"

@@ -32,6 +32,8 @@ LAB = (
 )  # fmt: skip
 MINUTES = 60_000  # milliseconds in one
 VIEW = {"width": 1300, "height": 1200}
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+NUMBERED = re.compile(r"\[\d+\]:")
 
 # Arrays travel as base64 of a typed array; plotly.js leaves them so in what it was given, and unpacks in _fullData.
 READ = """(node, axis) => {
@@ -185,15 +187,23 @@ class Notebook:
         raise AssertionError("no cell began to run")
 
     def run(self) -> "Notebook":
-        """Run all cells, to the end."""
+        """Run all cells, to the end, or to the first that fails: then AssertionError with what it said."""
         self.start()
-        last = self.page.locator(".jp-CodeCell .jp-InputPrompt").last
-        expect(last).to_have_text(_number(r"\[\d+\]:"), timeout=5 * MINUTES)
+        ended, end = False, time.monotonic() + 5 * MINUTES / 1000
+        while not ended:
+            ended = NUMBERED.fullmatch(self.page.locator(".jp-CodeCell .jp-InputPrompt").last.inner_text())
+            if not ended and (time.monotonic() > end or (self._rests and self.errors())):
+                raise AssertionError("\n".join(["the notebook did not run to its end", *self.errors()]))
+            self.page.wait_for_timeout(200)
         self._idle()
         return self
 
+    @property
+    def _rests(self) -> bool:
+        return self.page.locator(IDLE).count() > 0
+
     def errors(self) -> list[str]:
-        """Tracebacks and messages to stderr among the outputs."""
+        """Tracebacks and messages to stderr among the outputs; JupyterLab shows both alike."""
         kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
         found = self.page.locator(", ".join(f".jp-OutputArea-output[data-mime-type='{kind}']" for kind in kinds))
         return found.all_inner_texts()
@@ -202,7 +212,7 @@ class Notebook:
         return PanelDriver(self.page, name, place).show()
 
     def _idle(self) -> None:
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=2 * MINUTES)
+        self.page.wait_for_selector(IDLE, timeout=2 * MINUTES)
 
     def _note(self, url: str) -> None:
         if not url.startswith(("http://127.0.0.1", "data:", "blob:", "ws://127.0.0.1")):

@@ -23,6 +23,11 @@ def test_logarithmic_axes_and_gaps():
     assert figure.layout.yaxis.title.text == "µs per event"
 
 
+def test_times_within_a_decade_have_more_than_one_number_on_their_axis():
+    assert benchmark_curves(LENGTHS, TIMES).layout.yaxis.dtick == 1
+    assert benchmark_curves(LENGTHS, {"ours": [2.0, 3.0, 9.0]}).layout.yaxis.dtick == "D2"
+
+
 def test_ours_is_thick_and_compared_with_the_slowest_and_the_floor():
     figure = benchmark_curves(LENGTHS, TIMES, [0.5, 0.5, 1.0], ours=["ours"])
     assert line(figure, "ours").line.width > line(figure, "loop").line.width and line(figure, "ours").line.color == INK

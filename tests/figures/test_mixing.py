@@ -94,7 +94,9 @@ def test_an_unfilled_row_leaves_no_empty_axes():
 
 def test_heads_that_read_the_future_are_counted():
     figure = heads_grid(np.stack([CAUSAL, CAUSAL.T]))
-    assert figure.layout.title.subtitle.text == "1 of 2 heads read later events"
+    assert figure.layout.title.subtitle.text == "1 of 2 heads reads later events"
+    named = heads_grid(np.stack([CAUSAL, CAUSAL.T, CAUSAL.T]), heads=["L", "U", "L + U"])
+    assert named.layout.title.subtitle.text == "2 of 3 matrices read later events"
 
 
 def test_the_time_mask_and_its_difference():

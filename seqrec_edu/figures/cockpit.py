@@ -1,8 +1,10 @@
 """A training as its pilot sees it: what it learns, how hard it pulls, how long its steps are, and how fast it goes."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import plotly.graph_objects as go
+import plotly.io as pio
 
 from .cockpit_layout import ACROSS, PARTS, UNITS, Places, axes_of, headings, height, on, places_of, scale
 from .log import LOWER, UPPER, Log, band, best, first_at, line, smoothed, step_key, values
@@ -67,14 +69,22 @@ def cockpit(
     layout = (
         dressed(title, words, height=height(parts, runs))
         | axes_of(places, runs, across)
-        | {"shapes": _levels(places, level, clip)}
+        | {"shapes": _levels(places, level, clip), "template": _template()}
     )
     for part, (_, y) in places.items():
         drawn = [trace for trace in traces if trace["yaxis"] == y]
         unit = {"title": {"text": metric if part == "quality" else UNITS[part]}}
         layout["yaxis" + y[1:]] |= unit | ({"visible": False} if part in empty else scale(part, log_scale, drawn))
     layout["annotations"] = headings(places, layer, empty)
-    return go.Figure({"data": traces, "layout": layout})  # at once: every later change costs milliseconds
+    # At once, as every later change costs milliseconds; and unchecked, as checking takes two thirds of a redraw. A test
+    # has it checked.
+    return go.Figure({"data": traces, "layout": layout}, _validate=False)
+
+
+@cache
+def _template() -> dict:
+    """Ours by value: its name means nothing to plotly.js, and only a check would put the one in place of the other."""
+    return pio.templates["seqrec"].to_plotly_json()
 
 
 # --- one part ----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ UNITS = {
     "loss": "nats per target", "gradient": "norm", "step size": "Δ", "speed": "events/s", "learning rate": "per step"
 }  # fmt: skip
 _ALWAYS_LOG = ("gradient", "step size")  # they run over decades
-_ROW, _GAP, _ALONE, _TOP, _BOTTOM, _LEGEND = 160, 66, 300, 104, 52, 24  # pixels
+_ROW, _GAP, _ALONE, _TOP, _BOTTOM, _LEGEND, _LEFT = 160, 66, 300, 104, 52, 24, 78  # pixels
 _RIGHT, _WIDE = 0.56, 0.44  # where the second column begins, and how wide each is, as shares of the width
 
 Places = Mapping[str, tuple[str, str]]  # part → names of its axes
@@ -53,21 +53,24 @@ def axes_of(places: Places, runs: Mapping[str, Log], across: str) -> dict:
     parts, inner, alone = list(places), _inner(list(places)), len(places) == 1
     epochs = max(map(len, runs.values()), default=0)
     layout: dict = {
-        "margin": {"t": _TOP, "b": _bottom(runs), "l": 16, "r": 20}, "hovermode": "x unified",
+        "margin": {"t": _TOP, "b": _bottom(runs), "l": _LEFT, "r": 20}, "hovermode": "x unified",
         "legend": {"yref": "container", "y": 0.0, "yanchor": "bottom"},
     }  # fmt: skip
     for i, (x, y) in enumerate(places.values()):
         row, right = divmod(i, 2)
         top = 1 - row * (_ROW + _GAP) / inner
         lowest = i + 2 >= len(parts)  # nothing below it in its column
+        # Room for titles and numbers is in the margins: where an axis may ask for more, all six are drawn twice.
         layout["xaxis" + x[1:]] = {
+            "automargin": False,
             "domain": [0, 1] if alone else [_RIGHT * right, _RIGHT * right + _WIDE], "anchor": y,
             "title": {"text": ACROSS[across][1] if lowest else ""}, "nticks": 8, "hoverformat": "~g",
-            "tickformat": "~s" if across == "events" else "", "matches": "x" if i else None,
+            "tickformat": "~s" if across == "events" else "", **({"matches": "x"} if i else {}),
             "dtick": 1 if across == "epochs" and epochs <= 8 else None,
         }  # fmt: skip
         layout["yaxis" + y[1:]] = {
-            "domain": [0, 1] if len(parts) <= 2 else [max(0.0, top - _ROW / inner), top], "anchor": x, "nticks": 6
+            "domain": [0, 1] if len(parts) <= 2 else [max(0.0, top - _ROW / inner), top], "anchor": x, "nticks": 6,
+            "automargin": False,
         }  # fmt: skip
     return layout
 

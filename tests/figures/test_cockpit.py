@@ -1,6 +1,9 @@
 """The cockpit's parts: what is drawn in each, what is marked, and what is said where nothing was recorded."""
 
+import json
+
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from seqrec_edu.figures import cockpit, cockpit_sentence, cockpit_table, dark
@@ -193,3 +196,9 @@ def test_the_sentence_says_what_is_missing():
 def test_the_dark_copy_has_the_dark_colours():
     figure = cockpit({"a": LOG})
     assert dark(figure).data[0].line.color != figure.data[0].line.color
+
+
+def test_what_is_drawn_unchecked_is_what_plotly_would_accept():
+    figure = cockpit({"a": LOG, "old": OLD}, level=0.1, clip=1.0, smoothing=0.5)
+    checked, unchecked = (json.loads(each.to_json()) for each in (go.Figure(figure.to_dict()), figure))
+    assert checked == unchecked

@@ -65,13 +65,11 @@ def main() -> int:
 
 def examined(task: Exercise, excused: dict[str, str], loud: bool) -> tuple[dict, set[str]]:
     """Counts over all mutants of the solution and of the alternatives, and the excuses that were needed."""
-    counts, survivors, bare, met, slowest = Counter(), [], [], set(), 0.0
+    counts, survivors, bare, met = Counter(), [], [], set()
     others = [(f"{task.name}/{function.__name__}", source_of(function)) for function in task.alternatives]
     for label, source in [(task.name, task.source), *others]:
         for mutant in made(source, label):
-            began = time.process_time()
             verdict = check(learner(mutant.source), task.name, seconds=3.0)
-            slowest = max(slowest, time.process_time() - began)
             how = said(verdict)
             if verdict and mutant.name in excused:
                 met.add(mutant.name)
@@ -82,7 +80,14 @@ def examined(task: Exercise, excused: dict[str, str], loud: bool) -> tuple[dict,
                 (survivors if verdict else bare).append(mutant.name)
             if loud:
                 print(f"{how:<10} {verdict.mistake:<40} {mutant.name}", flush=True)
-    return shares(counts) | {"survivors": survivors, "not_named": bare}, met
+    return shares(counts) | {"seconds": seconds_of(task), "survivors": survivors, "not_named": bare}, met
+
+
+def seconds_of(task: Exercise) -> float:
+    """Processor seconds of one check: of the right solution, which is tried on every input."""
+    began = time.process_time()
+    assert check(learner(task.source), task.name)
+    return round(time.process_time() - began, 2)
 
 
 def said(verdict: Verdict) -> str:
@@ -126,6 +131,7 @@ def line(each: dict) -> str:
     return (
         f"{each['mutants']:4} mutants, {each['excused']} more excused: {each['share_failing']:.1%} fail, "
         f"of these {each['share_named']:.1%} are named ({how})"
+        + (f"; {each['seconds']} s" if "seconds" in each else "")
     )
 
 

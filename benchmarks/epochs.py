@@ -18,8 +18,9 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,14 @@ class Stopwatch(Callback):
             raise _Enough
 
 
-def seconds_per_event(plan: Plan, seed: int) -> float:
-    """Of the first steps of an epoch, forward, backward and optimiser; the batches follow from the seed."""
+def seconds_of_epoch(plan: Plan, seed: int) -> float:
+    """From the first steps of one, forward, backward and optimiser; the batches follow from the seed."""
     settings = FitSettings(**plan.with_seed(seed).record.training)
     config = {key: value for key, value in plan.record.model.items() if key != "name"}
     model, watch = build(plan.record.model["name"], seed=seed, **config), Stopwatch()
     with suppress(_Enough):
         fit(model, plan.split, settings, callbacks=[watch], device="cpu")
-    return watch.seconds / watch.events
+    return watch.seconds / watch.events * epoch_events(plan)
 
 
 def epoch_events(plan: Plan) -> int:
@@ -82,35 +83,39 @@ def epoch_events(plan: Plan) -> int:
     return int((stop - start).sum())
 
 
-@contextmanager
-def _backend(name: str) -> Iterator[None]:
-    if name not in LOOP:
-        yield
-        return
-    with ops.use("reference", LOOP[name][1]):
-        yield
+def by_the_loop(plan: Plan, seed: int, operation: str) -> float:
+    """As `seconds_of_epoch`, with one operation as its reference."""
+    with ops.use("reference", operation):
+        return seconds_of_epoch(plan, seed)
 
 
-def measured(data: str, only: list[str] | None) -> dict[str, Any]:
-    """Seconds of an epoch by variant, with the least and the most over the rounds."""
-    names = only or [name for name, each in VARIANTS.items() if not each.counts]
-    names += [name for name, (base, _) in LOOP.items() if base in names]
-    plans = planned([LOOP[name][0] if name in LOOP else name for name in names], data, None, {}, None)
-    plans = {name: plans[LOOP[name][0] if name in LOOP else name] for name in names}
-    rates: dict[str, list[float]] = {name: [] for name in names}
-    before = surroundings.load()
+def clocks(data: str, names: list[str], recbole: bool) -> dict[str, Callable[[int], float]]:
+    """What is measured: name → seed → seconds of an epoch."""
+    plans = planned(names, data, None, {}, None)
+    found: dict[str, Callable[[int], float]] = {name: partial(seconds_of_epoch, plans[name]) for name in names}
+    for name, (base, operation) in LOOP.items():
+        if base in plans:
+            found[name] = partial(by_the_loop, plans[base], operation=operation)
+    if recbole:
+        import recbole_peer
+
+        (plan,) = planned(["sasrec-prefix"], data, None, {}, None).values()
+        found[recbole_peer.NAME] = partial(recbole_peer.seconds_of_epoch, plan)
+    return found
+
+
+def measured(data: str, timers: dict[str, Callable[[int], float]]) -> dict[str, Any]:
+    """Seconds of an epoch by variant: the median, the least and the most over the rounds."""
+    names, before = list(timers), surroundings.load()
+    seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(ROUNDS):
         for name in names[turn:] + names[:turn]:  # no variant always follows the same one
-            with _backend(name):
-                rates[name].append(seconds_per_event(plans[name], seed=turn))
-            print(f"round {turn + 1} of {ROUNDS}, {name}: {1e6 * rates[name][-1]:.1f} µs per event", flush=True)
-    variants = {}
-    for name in names:
-        events = epoch_events(plans[name])
-        seconds = [round(rate * events, 3) for rate in rates[name]]
-        variants[name] = {
-            "seconds": statistics.median(seconds), "low": min(seconds), "high": max(seconds), "events": events,
-        }  # fmt: skip
+            seconds[name].append(round(timers[name](seed=turn), 3))
+            print(f"round {turn + 1} of {ROUNDS}, {name}: {seconds[name][-1]:.1f} s an epoch", flush=True)
+    variants = {
+        name: {"seconds": statistics.median(each), "low": min(each), "high": max(each)}
+        for name, each in seconds.items()
+    }
     facts = {**surroundings.facts(), "load before": before, "load after": surroundings.load()}
     return {"data": data, "threads": 1, "rounds": ROUNDS, "facts": facts, "variants": variants}
 
@@ -120,10 +125,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="ml-100k")
     parser.add_argument("--only", help="some variants, separated by commas")
+    parser.add_argument("--recbole", action="store_true", help="also RecBole's SASRec, see recbole_peer.py")
     parser.add_argument("--out", type=Path, help="default: results/DATA/epochs.json")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    found = measured(given.data, given.only.split(",") if given.only else None)
+    names = given.only.split(",") if given.only else [name for name, each in VARIANTS.items() if not each.counts]
+    found = measured(given.data, clocks(given.data, names, given.recbole))
     out = given.out or RESULTS / given.data / EPOCHS_FILE
     write_whole(out, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
     print(f"wrote {out}")

@@ -98,7 +98,8 @@ def _words(by_data: Mapping[str, Judged]) -> str:
         shown = f" ({judged.differences['NDCG@10']}{alone})" if judged.differences else ""
         caution = ", trained differently" if len(judged.objectives) > 1 else ""
         groups.setdefault(judged.verdict.word, []).append(f"{data}{shown}{caution}")
-    ordered = sorted(groups, key=lambda word: word == NOT_RUN)
+    # On which other data it was not run stands at the end of the page.
+    ordered = [word for word in groups if word != NOT_RUN] or [NOT_RUN]
     phrases = [f"**{word}** on {', '.join(groups[word])}" for word in ordered]
     text = "; ".join(phrases) + "."
     return text[:2] + text[2].upper() + text[3:]

@@ -14,7 +14,22 @@ app = typer.Typer(name="course", help="Assignments from one source: build, vary,
 
 Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="A source notebook, or a folder of them.")]
 One = Annotated[Path, typer.Argument(metavar="SOURCE", help="A source notebook.")]
-Folder = Annotated[Path, option("--out", "-o", help="Folder to write to.")]
+
+
+def _is_folder(out: Path) -> Path:
+    """Said before anything is computed. Also where a folder above it is a file."""
+    if wrong := next((each for each in (out, *out.parents) if each.is_file()), None):
+        raise typer.BadParameter(f"{wrong} is a file, a folder is needed")
+    return out
+
+
+def _is_file(out: Path | None) -> Path | None:
+    if out and out.is_dir():
+        raise typer.BadParameter(f"{out} is a folder, a file is needed")
+    return out
+
+
+Folder = Annotated[Path, option("--out", "-o", help="Folder to write to.", callback=_is_folder)]
 Seconds = Annotated[int, typer.Option("--cell-seconds", min=1, help="Limit of one cell.")]
 
 
@@ -55,14 +70,16 @@ def variants(
     with explained():
         from seqrec_edu.teaching.course import variants as run
 
-        everyone = run(source, students, out)
-        typer.echo(f"wrote {len(everyone)} notebooks and {source.stem}.csv in {out}")
+        everyone = run(source, students, out, say=_note)
+        typer.echo(f"wrote {len(everyone)} notebook{'s' * (len(everyone) != 1)} and {source.stem}.csv in {out}")
 
 
 @app.command("slides")
 def slides(
     source: One,
-    out: Annotated[Path | None, option("--out", "-o", help="HTML file. Default: NAME.slides.html here.")] = None,
+    out: Annotated[
+        Path | None, option("--out", "-o", help="HTML file. Default: NAME.slides.html here.", callback=_is_file)
+    ] = None,
     solutions: Annotated[bool, typer.Option("--solutions", help="Show solutions and what they print.")] = False,
 ) -> None:
     """Make slides out of a notebook: one HTML file, no network needed."""
@@ -70,7 +87,8 @@ def slides(
         from seqrec_edu.teaching.course import slides as run
 
         target = out or Path(f"{source.stem}.slides.html")
-        typer.echo(f"wrote {target}, {run(source, target, solutions=solutions)} slides")
+        count = run(source, target, solutions=solutions)
+        typer.echo(f"wrote {target}, {count} slide{'s' * (count != 1)}")
 
 
 @app.command("time")
@@ -83,14 +101,13 @@ def time(source: Source) -> None:
         parts = plan(source)
         table(list(HEADER), rows(parts), right=(2, 3, 4, 5, 6), wraps=1)
         if not all(part.measured for part in parts):
-            typer.echo(
-                "?: not measured here; `make course`, or for an assignment `seqrec-edu course build`, measures it"
-            )
+            typer.echo("?: not measured here. `make course` measures lessons, `seqrec-edu course build` assignments;")
+            typer.echo("`seqrec-edu course time course/instructor` then shows what build measured")
 
 
 @app.command("bundle")
 def bundle(
-    out: Annotated[Path, option("--out", "-o", help="The zip to write.")] = Path("course.zip"),
+    out: Annotated[Path, option("--out", "-o", help="The zip to write.", callback=_is_file)] = Path("course.zip"),
     project: Annotated[Path, option("--project", help="Checkout of the course. Default: here.")] = Path("."),
     wheels: Annotated[
         bool, typer.Option("--wheels/--no-wheels", help="Every package, for pip without network.")
@@ -132,17 +149,24 @@ def grade(
     out: Folder = Path("graded"),
     workers: Annotated[int | None, option("--workers", min=1, help="At a time. Default: one per core.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Also what was graded before and has not changed.")] = False,
+    students: Annotated[
+        Path | None, option("--students", help="Roster, as for variants: lists those who handed in nothing too.")
+    ] = None,
 ) -> None:
     """Grade a folder of submissions unattended; started again it goes on where it was stopped."""
-    with explained("stopped; the same command goes on from here"):
+    stopped = "stopped; the same command goes on from here"
+    if again:
+        stopped = "stopped; the same command begins anew; without --again what has a report is not graded again"
+    with explained(stopped):
         from seqrec_edu.teaching.course import grade as run
+        from seqrec_edu.teaching.grading.book import average
 
-        done = run(folder, assignment, out, workers=workers, again=again, progress=_progress)
-        points = [report["points"] for report in done.reports]
-        mean, most = sum(points) / len(points), done.reports[0]["out_of"]
-        typer.echo(
-            f"{len(points)} submissions, {done.new} graded now in {done.seconds:.0f} s; {mean:.2f} of {most:g} points"
-        )
+        done = run(folder, assignment, out, workers=workers, again=again, progress=_progress, roster=students)
+        for remark in done.remarks:
+            _note(remark)
+        count = len(done.reports)
+        graded = f"{count} student{'s' * (count != 1)}, {done.new} graded now in {done.seconds:.0f} s"
+        typer.echo(f"{graded}; {average(done.reports)}")
         typer.echo(f"wrote grades.html, grades.csv, feedback/, similar.txt in {out}")
 
 

@@ -57,8 +57,8 @@ def build(
     minutes agree with reading, working and the measured seconds; every question has a goal and points; nothing ties
     a version to a machine or a day. Costs two runs of each notebook in one kernel.
 
-    Returns what was built, in order of names. Raises NotReady, a ValueError that lists every problem with its cell;
-    then nothing is written.
+    Returns what was built, in order of names; ``say`` hears of questions that our grader cannot judge. Raises
+    NotReady, a ValueError that lists every problem with its cell; then nothing is written.
     """
     assignments = [read(each) for each in sources(path)]
     if found := {each.name: wrong for each in assignments if (wrong := rules.problems(each))}:
@@ -72,6 +72,9 @@ def build(
     if found:
         raise NotReady(found)
     _write_all(built, Path(out))
+    for assignment in assignments:
+        for warning in rules.of_ones_own(assignment):
+            say(f"warning: {assignment.name}: {warning}")
     return built
 
 

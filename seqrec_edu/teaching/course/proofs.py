@@ -1,6 +1,7 @@
 """What is proved of an assignment by running it: solutions pass, untouched stubs fail for the right reason."""
 
 from collections.abc import Iterator
+from textwrap import shorten
 
 from nbformat import NotebookNode
 
@@ -9,6 +10,10 @@ from seqrec_edu.teaching.course.running import Ended
 from seqrec_edu.teaching.course.source import Assignment, Question
 
 RIGHT, NOT_WRITTEN = "right", "not written"
+REASON = (
+    "the reason must be NotImplementedError or the verdict 'not written'; "
+    "write `graded = check(…)` and below it `assert graded, graded`"
+)
 
 
 def solutions_pass(assignment: Assignment, ended: list[Ended]) -> list[str]:
@@ -34,8 +39,7 @@ def stubs_fail(assignment: Assignment, ended: list[Ended]) -> list[str]:
         elif place in tests and not end.error:
             found.append(f"with stubs, the test in cell {place + 1} of {tests[place].function} passes")
         elif place in tests and not right:
-            reason = "the reason must be NotImplementedError or the verdict 'not written'"
-            found.append(f"with stubs, {_failed(place + 1, end)}: {reason}")
+            found.append(f"with stubs, {_failed(place + 1, end)}: {REASON}")
     return found
 
 
@@ -65,7 +69,8 @@ def _checks(assignment: Assignment) -> Iterator[tuple[Question, int]]:
 
 
 def _failed(place: int, end: Ended) -> str:
-    return f"cell {place} ends in {end.error}: {(end.message.splitlines() or [''])[0][:200]}"
+    first = shorten((end.message.splitlines() or [""])[0], 200, placeholder=" …")
+    return f"cell {place} ends in {end.error}" + (f": {first}" if first else "")
 
 
 def _check_said(question: Question, place: int, end: Ended, expected: str) -> str:

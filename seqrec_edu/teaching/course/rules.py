@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module
 
 from nbformat import NotebookNode
 
@@ -42,6 +43,21 @@ def traces(notebook: NotebookNode, version: str) -> list[str]:
         if any("widget" in kind for kind in kinds) and not kinds & {"image/png", "image/svg+xml"}:
             found.append(f"{version}, cell {place}: a widget without a picture of it")
     return found
+
+
+def of_ones_own(assignment: Assignment) -> Iterator[str]:
+    """Questions that our grader cannot judge. Nothing is wrong with them: the build proves them, nbgrader grades them.
+
+    Loads the judges, and with them torch.
+    """
+    for number, question in enumerate(assignment.questions, start=1):
+        try:
+            import_module(question.judge).exercise(question.exercise)
+        except ValueError:
+            yield (
+                f"question {number}: `check` knows no exercise {question.exercise!r}, so nbgrader can grade it and "
+                "`course grade` cannot; seqrec_edu.teaching.exercises() lists those that it knows"
+            )
 
 
 def _notebook(assignment: Assignment) -> Iterator[str]:

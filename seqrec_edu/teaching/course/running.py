@@ -12,10 +12,20 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-# Runs in the kernel. After each cell: the kind of the verdict that it showed, or that its assertion carried.
+# Runs in the kernel. After each cell: the kind of the verdict that it showed, or that its assertion carried. A bare
+# `assert check(…)` carries nothing, so it is run as `assert (v := check(…)), v`.
 LISTEN = """
 def _listen():
+    import ast
     shell = get_ipython()
+    class Carry(ast.NodeTransformer):
+        def visit_Assert(self, node):
+            name = getattr(node.test, "func", None)
+            if node.msg is None and getattr(name, "attr", getattr(name, "id", "")) in ("check", "try_mixer"):
+                kept = ast.NamedExpr(ast.Name("_asserted", ast.Store()), node.test)
+                node = ast.copy_location(ast.Assert(kept, ast.Name("_asserted", ast.Load())), node)
+            return node
+    shell.ast_transformers.append(Carry())
     def note(result):
         shell.seqrec_edu_verdict = None
         error = result.error_in_exec

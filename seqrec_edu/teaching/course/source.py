@@ -90,12 +90,17 @@ class Assignment:
 def read(path: str | Path) -> Assignment:
     """Read a source notebook.
 
-    Raises ValueError where the file is no notebook. What is missing *inside* is for ``rules.problems`` to say.
+    Raises ValueError where there is no file or it is no notebook. What is missing *inside* is for ``rules.problems``
+    to say.
     """
     path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path} is a folder: name one notebook" if path.is_dir() else f"there is no file {path}")
     try:
         notebook = nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, KeyError, AttributeError) as wrong:
+    except (nbformat.reader.NotJSONError, UnicodeDecodeError) as wrong:
+        raise ValueError(f"{path} is no notebook: it is not JSON ({wrong.__cause__ or wrong})") from None
+    except (nbformat.ValidationError, KeyError, AttributeError) as wrong:
         raise ValueError(f"{path} is no notebook: {str(wrong).splitlines()[0][:200]}") from None
     return parse(notebook, path)
 

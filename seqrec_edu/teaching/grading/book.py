@@ -5,6 +5,8 @@ import io
 from collections import Counter
 from html import escape
 
+from seqrec_edu.teaching.grading.questions import UNGRADED
+
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}
@@ -25,6 +27,7 @@ const f=document.querySelector('input');f.oninput=()=>document.querySelectorAll(
 r.hidden=!r.textContent.toLowerCase().includes(f.value.toLowerCase()));
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+UNJUDGED = ("refused", "nothing")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
@@ -38,13 +41,30 @@ def grade_csv(reports):
         parts = report["questions"]
         said = [each["kind"] + (f": {each['mistake']}" if each["mistake"] else "") for each in parts]
         row = [report["student"], report["state"], f"{report['points']:g}", f"{report['out_of']:g}"]
-        row += [*(f"{each['points']:g}" for each in parts), *said, report["reason"]]
+        row += [*("" if each["kind"] == UNGRADED else f"{each['points']:g}" for each in parts), *said, report["reason"]]
         rows.writerow(["'" + cell if cell.startswith(FORMULA) else cell for cell in row])
     return out.getvalue()
 
 
+def remarks(report):
+    """The reason, and notes that it does not hold already."""
+    found = [report["reason"]] if report["reason"] else []
+    return found + [note for note in dict.fromkeys(report["notes"]) if note not in report["reason"]]
+
+
+def average(reports):
+    """Points on average in words; those with nothing to judge are said apart."""
+    judged = [report["points"] for report in reports if report["state"] not in UNJUDGED]
+    total, rest = reports[0]["out_of"] if reports else 0, len(reports) - len(judged)
+    text = f"{sum(judged) / max(1, len(judged)):.2f} of {total:g} points on average"
+    if rest:
+        text += f"; {sum(judged) / len(reports):.2f} with the {rest} refused or not handed in counted as 0"
+    return text
+
+
 def overview(reports):
-    """Per question: how many are right, of how many, and the commonest verdicts other than right."""
+    """Per question: how many are right, of how many judged, and the commonest verdicts other than right."""
+    reports = [report for report in reports if report["state"] not in UNJUDGED]
     found = []
     for index, first in enumerate(reports[0]["questions"] if reports else ()):
         column = [report["questions"][index] for report in reports]
@@ -59,15 +79,13 @@ def grade_page(reports, title):
     """The whole page as text. Everything from a submission is escaped, and the page may load nothing."""
     reports = sorted(reports, key=lambda each: each["student"])
     states = Counter(report["state"] for report in reports)
-    summary = ", ".join(f"{states[state]} {state}" for state in ("graded", "partly", "refused") if states[state])
-    average = sum(report["points"] for report in reports) / max(1, len(reports))
-    total = reports[0]["out_of"] if reports else 0
+    summary = ", ".join(f"{states[state]} {state}" for state in ("graded", "partly", *UNJUDGED) if states[state])
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
         f"<meta http-equiv='Content-Security-Policy' content=\"{POLICY}\">"
         f"<meta name='viewport' content='width=device-width'><style>{STYLE}</style></head><body><main>"
         f"<h1>{escape(title)}</h1>"
-        f"<p>{len(reports)} submissions: {summary}. {average:.2f} of {total:g} points on average.</p>"
+        f"<p>{len(reports)} student{'s' * (len(reports) != 1)}: {summary}. {average(reports)}.</p>"
         f"<h2>Questions</h2>{_questions(overview(reports))}<h2>Students</h2>"
         f"<p><label>Show only <input type='search'></label></p>{_students(reports)}</main>"
         f"<script>{SORT}</script></body></html>\n"
@@ -96,8 +114,8 @@ def _students(reports):
     lines = []
     for report in reports:
         cells = "".join(_cell(each) for each in report["questions"])
-        remarks = "; ".join(filter(None, [report["reason"], *report["notes"]]))
-        state = f"{escape(report['state'])}" + (f"<br><small>{escape(remarks)}</small>" if remarks else "")
+        said = escape("; ".join(_beside(report)))
+        state = f"{escape(report['state'])}" + (f"<br><small>{said}</small>" if said else "")
         lines.append(
             f"<tr><th scope='row'>{escape(report['student'])}</th><td class='n'>{report['points']:g}</td>"
             f"{cells}<td>{state}</td></tr>"
@@ -106,9 +124,20 @@ def _students(reports):
     return f"<table id='book' class='sortable'><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def _beside(report):
+    """What is said beside the state: of what stands in a question's cell only the question's name."""
+    lines = remarks(report)
+    if report["state"] == "partly":
+        for each in filter(lambda each: each["sentence"], report["questions"]):
+            lines = [line.replace(f"{each['question']}: {each['sentence']}", each["question"]) for line in lines]
+            lines = [line for line in lines if line not in each["sentence"]]
+    return lines
+
+
 def _cell(result):
     name = result["mistake"] or result["kind"]
     detail = "<br>".join(escape(each) for each in [result["sentence"], *result["notes"]] if each)
     more = f"<details><summary>{escape(name)}</summary><small>{detail}</small></details>" if detail else escape(name)
     style, key = "right" if result["kind"] == "right" else "lost", f"{result['points']:g} {escape(name, quote=True)}"
-    return f"<td data-key='{key}' class='{style}'>{result['points']:g} {more}</td>"
+    points = "" if result["kind"] == UNGRADED else f"{result['points']:g} "
+    return f"<td data-key='{key}' class='{style}'>{points}{more}</td>"

@@ -3,13 +3,13 @@
 import ast
 import builtins
 import inspect
+import os
 import symtable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqrec_edu.teaching.grading.salvage import read_cells
 
-SUFFIXES = (".ipynb", ".py", ".txt", ".json")
 USUAL = {
     "torch": "import torch", "np": "import numpy as np", "numpy": "import numpy", "math": "import math",
     "einops": "import einops", "nn": "from torch import nn", "F": "import torch.nn.functional as F",
@@ -30,6 +30,7 @@ class Statement:
     binds: set[str]
     uses: set[str]
     adds: bool
+    file: str = ""
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Answer:
     kind: str = ""
     notes: list[str] = field(default_factory=list)
     signature: inspect.Signature | None = None
+    file: str = ""
 
 
 class Submission:
@@ -49,25 +51,27 @@ class Submission:
     def __init__(self, paths, most_mib=20, release=""):
         self.notes, self.statements, self.broken = [], [], []
         self.given = statements(read_cells("release", release.encode())[0]) if release else []
-        for path in paths:
-            self._read(Path(path), most_mib)
+        self.stubs = {ast.dump(each.node) for each in self.given if "NotImplementedError" in each.text}
+        self.files = short_names(paths)
+        for path, name in zip(paths, self.files, strict=True):
+            self._read(Path(path), name, most_mib)
 
-    def _read(self, path, most_mib):
+    def _read(self, path, name, most_mib):
         try:
             if path.stat().st_size > most_mib << 20:
-                self.notes.append(f"{path.name} is larger than {most_mib} MiB and was not read")
+                self.notes.append(f"{name} is larger than {most_mib} MiB and was not read")
                 return
             data = path.read_bytes()
         except OSError as error:
-            self.notes.append(f"{path.name} could not be opened: {error.strerror}")
+            self.notes.append(f"{name} could not be opened: {error.strerror}")
             return
         if not data.strip():
-            self.notes.append(f"{path.name} is empty")
+            self.notes.append(f"{name} is empty")
             return
-        cells, notes = read_cells(path.name, data)
+        cells, notes = read_cells(name, data)
         self.notes += notes
         self.broken += [note for note in notes if "syntax error" in note]
-        self.statements += statements(cells)
+        self.statements += statements(cells, name)
 
     def answer(self, name):
         """The lines that define the function ``name``, and what they stand on."""
@@ -75,10 +79,11 @@ class Submission:
         found = found or [each for each in self.statements if name in each.binds]
         if not found:
             return self._nothing(name)
-        last = found[-1]
-        answer = Answer(signature=_signature(last.node))
+        last = (self._written(found) or found)[-1]
+        answer = Answer(signature=_signature(last.node), file=last.file)
         if sum(isinstance(each.node, DEFINITIONS) for each in found) > 1:
-            answer.notes.append(f"{name} is defined {len(found)} times: the last one counts ({last.place})")
+            which = "the last one" if last is found[-1] else "the last one that is written"
+            answer.notes.append(f"{name} is defined {len(found)} times: {which} counts ({last.place})")
         chosen, missing = self._needed(name, last)
         given = [each for each in chosen if each in self.given]
         if given:
@@ -90,11 +95,21 @@ class Submission:
         answer.source = "\n".join([*(USUAL[each] for each in usual), *(each.text for each in chosen)]) + "\n"
         if _is_empty(last.node):
             answer.kind, answer.trouble = "not written", "The function is not written yet: nothing stands in it."
+        if not self._written([last]) and self._broken(name):  # the answer is there, beside an untouched copy
+            answer.kind, answer.trouble = "unreadable", f"{self._broken(name)}."
         return answer
+
+    def _written(self, found):
+        """Those that are more than a stub: an untouched copy of the notebook must not beat the answer."""
+        return [each for each in found if not (_is_stub(each.node) or ast.dump(each.node) in self.stubs)]
+
+    def _broken(self, name):
+        """What is wrong where the function would have been defined, "" if it is not seen there."""
+        return next((note for note in self.broken if f"`def {name}`" in note), "")
 
     def _nothing(self, name):
         if self.broken:
-            trouble = f"There is no function {name} in what could be read; {self.broken[0]}."
+            trouble = f"There is no function {name} in what could be read; {self._broken(name) or self.broken[0]}."
             return Answer(trouble=trouble, kind="unreadable")
         return Answer(trouble=f"There is no function {name}.", kind="missing")
 
@@ -106,11 +121,12 @@ class Submission:
             for used in sorted(statement.uses):
                 if used == name and statement is not last:
                     continue
-                for other in self._defining(used):
+                defining = self._defining(used, statement.file)
+                for other in defining:
                     if id(other) not in seen:
                         seen.add(id(other))
                         add(other)
-                if not self._defining(used) and not hasattr(builtins, used):
+                if not defining and not hasattr(builtins, used):
                     missing.add(used)
             chosen.append(statement)
 
@@ -120,17 +136,35 @@ class Submission:
             chosen[:0] = [each for each in stars if id(each) not in seen]
         return chosen, missing
 
-    def _defining(self, name):
-        """Statements that make a name what it is at the end: its last definition and what changes it later."""
-        for statements in (self.statements, self.given):
-            found = [each for each in statements if name in each.binds]
-            starts = [index for index, each in enumerate(found) if not each.adds]
+    def _defining(self, name, file):
+        """Statements that make a name what it is at the end: its last definition and what changes it later.
+
+        Those of the same file come first: a helper of the same name in another file belongs to that one's answers.
+        """
+        found = [each for each in self.statements if name in each.binds]
+        written = self._written(found)
+        given = [each for each in self.given if name in each.binds]
+        for some in ([each for each in written if each.file == file], written, found, given):
+            starts = [index for index, each in enumerate(some) if not each.adds]
             if starts:
-                return found[starts[-1] :]
+                return some[starts[-1] :]
         return []
 
 
-def statements(cells):
+def short_names(paths):
+    """Names of files as people read them: from the folder that holds them all."""
+    paths = [os.path.abspath(path) for path in paths]
+    around = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
+    return [readable(Path(os.path.relpath(path, around)).as_posix()) for path in paths]
+
+
+def readable(name):
+    """A file's name that can be written into a report: archives from elsewhere hold bytes that are no text."""
+    text = os.fsencode(name).decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def statements(cells, file=""):
     """The top-level statements of parsed cells that something could depend on."""
     found = []
     for cell in cells:
@@ -142,7 +176,7 @@ def statements(cells):
             text = "\n".join(cell.source.split("\n")[start - 1 : node.end_lineno])
             if ";" in text or text[:1].isspace():
                 text = ast.unparse(node)  # several statements on a line: only this one
-            found.append(Statement(text, node, cell.place, binds, _used(node), adds))
+            found.append(Statement(text, node, cell.place, binds, _used(node), adds, file))
     return found
 
 
@@ -207,6 +241,20 @@ def _signature(node):
     found += [kind(each.arg, kind.KEYWORD_ONLY, default=None) for each in arguments.kwonlyargs]
     found += [kind(arguments.kwarg.arg, kind.VAR_KEYWORD)] if arguments.kwarg else []
     return inspect.Signature(found)
+
+
+def _is_stub(node):
+    """Empty, or it raises NotImplementedError before it could return anything."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    for each in node.body:
+        raised = getattr(each, "exc", None)
+        raised = raised.func if isinstance(raised, ast.Call) else raised
+        if isinstance(each, ast.Raise) and isinstance(raised, ast.Name) and raised.id == "NotImplementedError":
+            return True
+        if any(isinstance(part, ast.Return | ast.Yield | ast.YieldFrom) for part in ast.walk(each)):
+            break
+    return _is_empty(node)
 
 
 def _is_empty(node):

@@ -3,28 +3,40 @@
 import json
 from pathlib import Path
 
+from seqrec_edu.data.files import write_whole
 from seqrec_edu.teaching.grading.book import grade_csv, grade_page
 from seqrec_edu.teaching.grading.feedback import feedback_notebook
-from seqrec_edu.teaching.grading.run import report_path, submissions
+from seqrec_edu.teaching.grading.run import report_path
 from seqrec_edu.teaching.grading.similarity import similar_pairs, similarity_text
 
 
-def publish(graded, folder, assignment, out):
-    """Write ``grades.csv``, ``grades.html``, ``similarity.txt`` and ``.json``, ``feedback/STUDENT.ipynb`` into ``out``.
+def publish(graded, folder, assignment, out, title=""):
+    """Write ``grades.csv``, ``grades.html``, ``similar.txt`` and ``.json``, ``feedback/STUDENT.ipynb`` into ``out``.
 
-    The same reports give the same files. Returns the path of the page.
+    The same reports give the same files. What an earlier run left of students who are no longer there is not touched,
+    but added to the remarks. Returns the path of the page.
     """
-    out = Path(out)
-    (out / "feedback").mkdir(parents=True, exist_ok=True)
-    handed_in = submissions(folder, assignment.name)
+    folder, out, here = Path(folder), Path(out), set()
     for report in graded.reports:
-        name = report_path(out, report["student"]).stem
-        text = feedback_notebook(report, handed_in.get(report["student"], ()))
-        (out / "feedback" / f"{name}.ipynb").write_text(text, encoding="utf-8")
+        own = report_path(out, report["student"])
+        here.add(own)
+        if report["state"] != "nothing":
+            student = report["student"]  # it was a file's name and can be one again, if not a longer one
+            target = out / "feedback" / f"{student if len(student) < 80 else own.stem}.ipynb"
+            here.add(target)
+            text = feedback_notebook(report, [folder / each for each in report["files"]])
+            write_whole(target, text.encode())
     pairs = similar_pairs(graded.reports, assignment.release)
-    (out / "similarity.json").write_text(json.dumps(pairs, indent=1), encoding="utf-8")
-    (out / "similarity.txt").write_text(similarity_text(pairs), encoding="utf-8")
-    (out / "grades.csv").write_text(grade_csv(graded.reports), encoding="utf-8")
     page = out / "grades.html"
-    page.write_text(grade_page(graded.reports, assignment.name), encoding="utf-8")
+    texts = {
+        "similar.json": json.dumps(pairs, indent=1, ensure_ascii=False) + "\n",
+        "similar.txt": similarity_text(pairs),
+        "grades.csv": grade_csv(graded.reports),
+        page.name: grade_page(graded.reports, title or assignment.name),
+    }
+    for name, text in texts.items():
+        write_whole(out / name, text.encode())
+    if left := sorted({*out.glob("feedback/*.ipynb"), *out.glob("reports/*.json")} - here):
+        names = ", ".join(path.relative_to(out).as_posix() for path in left)
+        graded.remarks.append(f"left by an earlier run, of nobody who is graded now: {names}")
     return page

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 
 from seqrec_edu.teaching.course.variation import variant
 
-GRADER = 1  # raise it when grades may come out differently: results of an older grader are then made again
+GRADER = 2  # raise it when grades may come out differently: results of an older grader are then made again
+UNGRADED = "not graded"
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,31 @@ class Question:
     allowed: tuple[str, ...] = ()
     judge: str = "seqrec_edu.teaching"
 
+    def posed(self):
+        """The exercise; None where the judge knows none of this name, as for a question of a teacher's own."""
+        try:
+            return importlib.import_module(self.judge).exercise(self.exercise)
+        except ValueError:
+            return None
+
+    def ungraded(self):
+        """The result where there is no exercise to grade by; None where there is one."""
+        if self.posed() is not None:
+            return None
+        why = f"`check` knows no exercise {self.exercise!r}: grade this question by hand or with nbgrader."
+        return self.result(UNGRADED, why)
+
     def blocked(self):
         """Modules below ``seqrec_edu`` that are the very thing asked for."""
-        own = importlib.import_module(self.judge).exercise(self.exercise).own
-        return tuple(sorted(set(own) - set(self.allowed)))
+        return tuple(sorted(set(getattr(self.posed(), "own", ())) - set(self.allowed)))
 
     def answer(self):
         """What the function gives: "function" for values to compare, "module" for one to train and score."""
-        return getattr(importlib.import_module(self.judge).exercise(self.exercise), "answer", "function")
+        return getattr(self.posed(), "answer", "function")
 
     def limits(self, limits):
         """The limits of this question: an exercise that trains says how many seconds that may take."""
-        seconds = getattr(importlib.import_module(self.judge).exercise(self.exercise), "seconds", 0.0)
+        seconds = getattr(self.posed(), "seconds", 0.0)
         return replace(limits, question_seconds=max(seconds, limits.question_seconds))
 
     def ask(self, function, seed, limits):
@@ -84,7 +98,10 @@ class Question:
 
 @dataclass
 class Result:
-    """What a question earned, and why. ``kind`` is the verdict's, or one of: missing, unreadable, ended, memory."""
+    """What a question earned, and why, and from which ``file``.
+
+    ``kind`` is the verdict's, or one of: missing, unreadable, ended, memory, nothing (handed in), not graded.
+    """
 
     question: str
     function: str
@@ -98,6 +115,7 @@ class Result:
     hints: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     code: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +138,16 @@ class Assignment:
         """The seed of a student's inputs: that of the student's variant, so that nothing is stored."""
         return variant(student, self.name).seed
 
+    def without_answers(self, student, state, kind, reason):
+        """The report of a student of whom nothing could be judged."""
+        results = [question.ungraded() or question.result(kind, reason) for question in self.questions]
+        return {
+            "student": student, "assignment": self.name, "state": state, "reason": reason, "points": 0.0,
+            "out_of": sum(each.points for each in self.questions), "notes": [],
+            "questions": [asdict(each) for each in results], "held": [], "seconds": 0.0,
+            "files": [],
+        }  # fmt: skip
+
     def as_json(self):
         return asdict(self)
 
@@ -131,8 +159,7 @@ class Assignment:
 
 def _source(question):
     """Text of the exercise, if it can be had: a corrected exercise grades anew."""
-    module = importlib.import_module(question.judge)
-    return getattr(module.exercise(question.exercise), "source", "")
+    return getattr(question.posed(), "source", "")
 
 
 def steady(text):

@@ -16,9 +16,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from seqrec_edu.teaching.grading import stage
-from seqrec_edu.teaching.grading.collect import SUFFIXES
+from seqrec_edu.teaching.grading.handed_in import handed_in
 from seqrec_edu.teaching.grading.nest import Nest, clean_environment
-from seqrec_edu.teaching.grading.questions import Limits
+from seqrec_edu.teaching.grading.questions import Assignment, Limits
 
 START = "import sys; sys.path.insert(0, {!r}); from seqrec_edu.teaching.grading import worker; worker.main()"
 USERS = range(61200, 61900)  # users that exist nowhere: one per worker, so that the limit on processes is its own
@@ -26,54 +26,42 @@ USERS = range(61200, 61900)  # users that exist nowhere: one per worker, so that
 
 @dataclass
 class Graded:
-    """What a run leaves: reports in the order of the students' names, how many are new, seconds, protections held."""
+    """What a run leaves: reports in the order of the students' names, how many are new, seconds, protections held.
+
+    ``remarks`` are lines for the teacher: what was not read, who is not on the roster, what cannot be graded.
+    """
 
     reports: list[dict]
     new: int
     seconds: float
     held: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
-def submissions(folder, name=""):
-    """Students and their files: ``ada.ipynb``, ``ada/any.ipynb`` or, as nbgrader has it, ``ada/NAME/any.ipynb``."""
-    found = {}
-    for path in sorted(Path(folder).rglob("*")):
-        parts = path.relative_to(folder).parts
-        if path.suffix.lower() not in SUFFIXES or path.is_symlink() or any(part.startswith(".") for part in parts):
-            continue
-        student = path.stem if len(parts) == 1 else parts[0]
-        found.setdefault(student, []).append(path)
-    for student, paths in found.items():
-        own = [path for path in paths if name and name in path.relative_to(folder).parts[1:-1]]
-        found[student] = own or paths
-    return found
-
-
-def grade(folder, assignment, out, *, limits=None, workers=None, level="full", path=(), again=False, progress=None):
+def grade(
+    folder, assignment, out, *, limits=None, workers=None, level="full", path=(), again=False, progress=None, roster=()
+):
     """Grade every submission in ``folder`` and write one report per student into ``out/reports``.
 
     What was graded before and has not changed (files, questions, limits) is not graded again, unless ``again``: a run
     that was stopped is gone on with by starting it once more. ``workers`` is the number of submissions at a time, one
     per core if left out. ``path`` are folders the questions' judges are imported from. ``progress(report)`` is called
-    after each. Raises ``FileNotFoundError`` if there is no such folder. Returns ``Graded``.
+    after each. ``roster`` are ids: those who handed in nothing get a report of state ``nothing``. Raises
+    ``FileNotFoundError`` if there is no such folder, ``ValueError`` for ``out`` inside of it. Returns ``Graded``.
     """
     folder, out, limits, began = Path(folder), Path(out), limits or Limits(), time.perf_counter()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}: name the one that holds the submissions")
+    _check_places(folder, out)
     (out / "reports").mkdir(parents=True, exist_ok=True)
-    sys.path[:0] = [str(each) for each in path]
-    try:
-        digest, blocked = assignment.digest(limits), [question.blocked() for question in assignment.questions]
-        most = max((question.limits(limits).question_seconds for question in assignment.questions), default=0.0)
-        longest = limits.total_seconds + most * limits.patience
-    finally:
-        del sys.path[: len(path)]
-    reports, todo = {}, []
-    for student, paths in submissions(folder, assignment.name).items():
-        key = _key(paths, digest)
+    digest, blocked, longest = _judged_by(assignment, limits, path)
+    found = handed_in(folder, assignment.name, roster)
+    reports, todo = _without_files(found, assignment, roster, out), []
+    with_files = {student: paths for student, paths in found.students.items() if paths}
+    for student, paths in with_files.items():
+        files = [path.relative_to(folder).as_posix() for path in paths]
+        key = _key(files, paths, digest)
         reports[student] = None if again else _stored(out, student, key)
         if reports[student] is None:
-            todo.append((student, paths, key))
+            todo.append((student, paths, files, key))
     if todo:
         _clear_stale_stages()
         with tempfile.TemporaryDirectory(prefix=f"grading_{os.getpid()}_") as place:
@@ -88,7 +76,52 @@ def grade(folder, assignment, out, *, limits=None, workers=None, level="full", p
             finally:
                 nest.close()
     held = sorted({name for report in reports.values() for name in report.get("held", ())})
-    return Graded([reports[name] for name in sorted(reports)], len(todo), time.perf_counter() - began, held)
+    remarks = _remarks(found, assignment, roster)
+    return Graded([reports[name] for name in sorted(reports)], len(todo), time.perf_counter() - began, held, remarks)
+
+
+def _check_places(folder, out):
+    if folder.is_file():
+        raise NotADirectoryError(f"{folder} is a file: name the folder around it")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}: name the one that holds the submissions")
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{out} is inside the folder of submissions, where it would look like a student's")
+
+
+def _judged_by(assignment, limits, path):
+    """``(digest, blocked modules per question, seconds a submission may take)``, from judges that ``path`` may hold."""
+    sys.path[:0] = [str(each) for each in path]
+    try:
+        digest, blocked = assignment.digest(limits), [question.blocked() for question in assignment.questions]
+        most = max((question.limits(limits).question_seconds for question in assignment.questions), default=0.0)
+        return digest, blocked, limits.total_seconds + most * limits.patience
+    finally:
+        del sys.path[: len(path)]
+
+
+def _without_files(found, assignment, roster, out):
+    """Reports of those of whom there is nothing to read, written: a folder without a notebook, or nothing at all."""
+    made = {name: assignment.without_answers(name, "refused", "unreadable", why) for name, why in found.unread.items()}
+    for student in set(roster) - set(found.students):
+        own = [name for name in found.strays if name.casefold().startswith(f"{student}.".casefold())]
+        why = f"no notebook or Python file; found {', '.join(own)}" if own else "nothing was handed in"
+        made[student] = assignment.without_answers(student, "nothing", "nothing", why)
+    for student, report in made.items():
+        _store(out, student, report)
+    return made
+
+
+def _remarks(found, assignment, roster):
+    lines = [f"not graded: {each.name}. {each.ungraded().sentence}" for each in assignment.questions if each.ungraded()]
+    lines += [f"refused: {student}: {why}" for student, why in found.unread.items()]
+    if absent := sorted(set(roster) - set(found.students)):
+        lines.append(f"handed in nothing: {', '.join(absent)}")
+    if found.strays:
+        lines.append(f"not read: {', '.join(found.strays)}; expected STUDENT.ipynb, STUDENT.py or a folder for each")
+    if roster and (others := sorted(set(found.students) - set(roster))):
+        lines.append(f"not on the roster, but graded: {', '.join(others)}")
+    return lines
 
 
 def _work(todo, setup, workers, out, reports, progress):
@@ -101,8 +134,8 @@ def _work(todo, setup, workers, out, reports, progress):
         checker = Checker(setup | {"user": USERS[(os.getpid() * 8 + number) % len(USERS)]})
         try:
             while not troubles:
-                student, paths, key = jobs.get_nowait()
-                report = checker.report(student, paths) | {"key": key}
+                student, paths, files, key = jobs.get_nowait()
+                report = checker.report(student, paths) | {"key": key, "files": files}
                 _store(out, student, report)
                 reports[student] = report
                 if progress is not None:
@@ -144,20 +177,8 @@ class Checker:
             if answer is not None and "trouble" not in answer:
                 return answer
             self.close(kill=True)
-        return self._refused(student, f"It could not be graded: the checker {how or 'lost its nursery'}.")
-
-    def _refused(self, student, reason):
-        questions = [
-            dict(question=each["name"], function=each["function"], points=0.0, out_of=each["points"], kind="ended",
-                 mistake="", sentence=reason, example="", position="", hints=[], notes=[], code="")
-            for each in self.setup["assignment"]["questions"]
-        ]  # fmt: skip
-        total = sum(each["out_of"] for each in questions)
-        return {
-            "student": student, "assignment": self.setup["assignment"]["name"], "state": "refused", "reason": reason,
-            "points": 0.0, "out_of": total, "notes": [], "questions": questions, "held": [],
-            "seconds": 0.0,
-        }  # fmt: skip
+        why = f"It could not be graded: the checker {how or 'lost its nursery'}."
+        return Assignment.from_json(self.setup["assignment"]).without_answers(student, "refused", "ended", why)
 
     def _start(self):
         commands = self.setup["nest"]["commands"]
@@ -198,10 +219,10 @@ class Checker:
             self.process = None
 
 
-def _key(paths, digest):
+def _key(files, paths, digest):
     found = hashlib.sha256(digest.encode())
-    for path in paths:
-        found.update(path.name.encode() + b"\0")
+    for name, path in zip(files, paths, strict=True):
+        found.update(os.fsencode(name) + b"\0")
         with contextlib.suppress(OSError):
             found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()

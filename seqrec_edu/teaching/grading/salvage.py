@@ -37,16 +37,24 @@ class Cell:
 
 def read_cells(name, data):
     """``(cells, notes)`` of a file's bytes; every cell is parsed, cells without code are left out."""
-    text = _text(data)
-    notes = []
-    sources = _notebook(text, notes) if text.lstrip().startswith("{") else _script(text)
-    if len(sources) == 1:
-        whole = _parsed(Cell(name, sources[0]))
-        if whole.tree is None:
-            sources = _blocks(sources[0])
-    cells = [_parsed(Cell(f"{name}, part {number}", source)) for number, source in enumerate(sources, 1)]
-    notes += [f"{cell.place} could not be read: {cell.trouble}" for cell in cells if cell.trouble]
+    text, notes, what = _text(data), [], "part"
+    if text.lstrip().startswith("{"):
+        sources, what = _notebook(text, notes), "code cell"
+    else:
+        sources = _script(text)
+    written = [source for source in sources if source.strip()]
+    if len(written) == 1 and _parsed(Cell(name, written[0])).tree is None:
+        sources, what = _blocks(written[0]), "part"
+    numbered = [(number, source) for number, source in enumerate(sources, 1) if source.strip()]
+    cells = [_parsed(Cell(f"{name}, {what} {number}", source)) for number, source in numbered]
+    notes += [f"{cell.place}{_begins(cell)} could not be read: {cell.trouble}" for cell in cells if cell.trouble]
     return [cell for cell in cells if cell.tree is not None and cell.tree.body], notes
+
+
+def _begins(cell):
+    """What to know the cell by: its definitions, or else its first line."""
+    found = re.findall(r"(?m)^(?:def|class) \w+", cell.source) or [cell.source.strip().split("\n")[0][:60]]
+    return f" ({', '.join(f'`{each}`' for each in found)})"
 
 
 def _text(data):
@@ -60,7 +68,7 @@ def _text(data):
 
 
 def _notebook(text, notes):
-    """Sources of the code cells, by the rules or, where the JSON is broken, by looking for what reads like cells."""
+    """Sources of all code cells, by the rules or, where the JSON is broken, by looking for what reads like cells."""
     try:
         tree = json.loads(text)
         cells = tree.get("cells")
@@ -70,7 +78,7 @@ def _notebook(text, notes):
         for cell in cells:
             source = cell.get("source", cell.get("input", ""))
             source = source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
-            if cell.get("cell_type", "code") == "code" and source.strip():
+            if cell.get("cell_type", "code") == "code":
                 found.append(source)
         return found
     except (ValueError, AttributeError, TypeError, RecursionError):

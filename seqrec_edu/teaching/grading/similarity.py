@@ -77,11 +77,28 @@ def _common(sets):
     return {mark for mark, number in times.items() if number > len(sets) / 2}
 
 
+def _groups(pairs):
+    """Pairs put together, most alike first: a group grows by everybody who is alike to all who are in it."""
+    left = {(row["question"], *row["students"]): row for row in pairs}
+    for row in pairs:
+        question, members = row["question"], list(row["students"])
+        if (question, *members) not in left:
+            continue
+        for student in sorted({name for each in left if each[0] == question for name in each[1:]} - set(members)):
+            if all((question, *sorted((student, each))) in left for each in members):
+                members.append(student)
+        yield [left.pop((question, *pair)) for pair in combinations(sorted(members), 2)]
+
+
 def similarity_text(pairs):
-    """The report as text: a line per pair, and what it means."""
+    """The report as text: a line per group in which every two are alike, and what it means."""
     lines = ["Likeness says that two answers share syntax, not who wrote it, and not that anybody copied.", ""]
-    lines += [
-        f"{row['percent']:5.1f} %  {row['question']}: {' and '.join(row['students'])} ({row['shared']} places)"
-        for row in pairs
-    ]
+    for rows in _groups(pairs):
+        percents, shared = [row["percent"] for row in rows], min(row["shared"] for row in rows)
+        names = sorted({student for row in rows for student in row["students"]})
+        share = (
+            f"{min(percents):g} %" if min(percents) == max(percents) else f"{min(percents):g} to {max(percents):g} %"
+        )
+        who = ", ".join(names) if len(names) > 2 else " and ".join(names)
+        lines.append(f"{rows[0]['question']}: {who}: {share} ({'at least ' * (len(rows) > 1)}{shared} places)")
     return "\n".join(lines if pairs else ["No two answers are alike beyond what was given."]) + "\n"

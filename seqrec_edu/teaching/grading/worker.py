@@ -14,9 +14,9 @@ from seqrec_edu.teaching.grading.collect import Submission
 from seqrec_edu.teaching.grading.inside import jail
 from seqrec_edu.teaching.grading.inside.wire import WireError
 from seqrec_edu.teaching.grading.proxy import Remote
-from seqrec_edu.teaching.grading.questions import Assignment, Limits
+from seqrec_edu.teaching.grading.questions import UNGRADED, Assignment, Limits
 
-STOPPED = ("missing", "unreadable", "ended", "memory", "too slow")
+STOPPED = ("missing", "unreadable", "ended", "memory", "too slow", UNGRADED)
 
 
 def grade_one(paths, student, assignment, limits, started, user, variants):
@@ -32,6 +32,7 @@ def grade_one(paths, student, assignment, limits, started, user, variants):
             result = _answer(submission, question, seed, limits, (started, limits, user, variant), held)
         results.append(result)
     state, reason = _state(submission, results)
+    reason = "; ".join(filter(None, [reason, _sources(submission, results)]))
     return {
         "student": student, "assignment": assignment.name, "state": state, "reason": reason,
         "points": sum(each.points for each in results), "out_of": sum(each.out_of for each in results),
@@ -42,12 +43,23 @@ def grade_one(paths, student, assignment, limits, started, user, variants):
 
 def _answer(submission, question, seed, limits, order, held):
     answer = submission.answer(question.function)
-    if answer.trouble:
+    if (ungraded := question.ungraded()) is not None:
+        result = ungraded
+    elif answer.trouble:
         result = question.result(answer.kind, answer.trouble)
     else:
         result = _tried(answer, question, seed, limits, order, held)
-    result.notes, result.code = answer.notes + result.notes, answer.source
+    result.notes, result.code, result.file = answer.notes + result.notes, answer.source, answer.file
     return result
+
+
+def _sources(submission, results):
+    """Which of several files was graded; "" for a single one."""
+    if len(submission.files) < 2:
+        return ""
+    taken = list(dict.fromkeys(each.file for each in results if each.file))
+    taken = f"the answers were taken from {' and '.join(taken)}" if taken else "none holds an answer"
+    return f"{len(submission.files)} files were handed in ({', '.join(submission.files)}): {taken}"
 
 
 def _tried(answer, question, seed, limits, order, held):
@@ -84,7 +96,8 @@ def _state(submission, results):
     lost = [each for each in results if each.kind in STOPPED]
     if not submission.statements:
         return "refused", "; ".join(submission.notes) or "There is no code in it."
-    if all(each.kind in ("missing", "unreadable") for each in results):
+    judged = [each for each in results if each.kind != UNGRADED]
+    if judged and all(each.kind in ("missing", "unreadable") for each in judged):
         return "refused", "; ".join(dict.fromkeys(each.sentence for each in lost))
     return ("partly", "; ".join(f"{each.question}: {each.sentence}" for each in lost)) if lost else ("graded", "")
 

@@ -10,7 +10,7 @@ import pytest
 from seqrec_edu.teaching.course import Limits, NotReady, build, proofs, rules, versions
 from seqrec_edu.teaching.course.leaks import leaks
 from seqrec_edu.teaching.course.running import Ended, kernel
-from seqrec_edu.teaching.course.source import number_of, parse, read, sources
+from seqrec_edu.teaching.course.source import number_of, parse, read
 from tests.teaching.course import small
 
 
@@ -217,7 +217,10 @@ def endings(made, failing=()):
         (5, Ended(), "the test in cell 6 of double passes"),
         (5, Ended(error="NameError", message="secret"), "ends in NameError: secret: the reason must be"),
         (5, Ended(error="AssertionError", kind="wrong"), "the reason must be"),
-        (10, Ended(error="NotImplementedError"), "cell 11 ends in NotImplementedError: : a release must run"),
+        (5, Ended(error="AssertionError"), "cell 6 ends in AssertionError: the reason must be"),
+        (5, Ended(error="AssertionError"), "and below it `assert graded, graded`"),
+        (5, Ended(error="ValueError", message="word " * 90), "word word …: the reason"),
+        (10, Ended(error="NotImplementedError"), "cell 11 ends in NotImplementedError: a release must run"),
     ],
 )
 def test_stubs_must_fail_for_the_right_reason(place, end, says):
@@ -280,14 +283,3 @@ def test_a_second_notebook_in_one_kernel_sees_nothing_of_the_first(tmp_path):
     with kernel(tmp_path) as run:
         assert run(first)[0].error == ""
         assert run(deepcopy(second))[0].error == "NameError"
-
-
-def test_what_is_no_source_is_refused(tmp_path):
-    (tmp_path / "a.ipynb").write_text("{", encoding="utf-8")
-    with pytest.raises(ValueError, match="is no notebook"):
-        read(tmp_path / "a.ipynb")
-    with pytest.raises(ValueError, match="neither a file nor a folder"):
-        sources(tmp_path / "none")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="a folder without notebooks"):
-        sources(tmp_path / "empty")

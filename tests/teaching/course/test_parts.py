@@ -107,12 +107,36 @@ def test_a_release_for_everyone_of_a_roster(tmp_path):
         ("id\nada\nADA\n", "lines 2 and 3: the id 'ADA' twice"),
         ("id\n../ada\n", "cannot name a folder"),
         ("id,name\n,Ada\n", "id '' cannot name a folder"),
+        ("name,mail\nAda,a@b\n", "r.csv has no column id (found name, mail)"),
+        ("id\n\nada\n\nADA\n", "lines 3 and 5: the id 'ADA' twice"),
     ],
 )
 def test_a_roster_that_cannot_be_used_is_refused(tmp_path, text, says):
     (tmp_path / "r.csv").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=re.escape(says)):
         students(tmp_path / "r.csv")
+
+
+def test_a_roster_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "r.csv").write_bytes("id,name\nada,Zoë\n".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"r\.csv is not UTF-8: save it as CSV UTF-8"):
+        students(tmp_path / "r.csv")
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(ValueError, match=f"no roster {re.escape(str(path))}"):
+            students(path)
+
+
+def test_who_drew_the_same_numbers_is_said(tmp_path):
+    notebook = varied()
+    numbered = next(cell for cell in notebook.cells if cell.id == "numbers")
+    numbered.source = 'student = "example"  # variant: id\nside = 1  # variant: integer 1 to 2'
+    ids = [f"s{k}" for k in range(4)]
+    (tmp_path / "r.csv").write_text("\n".join(["id", *ids]), encoding="utf-8")
+    heard = []
+    variants(small.save(tmp_path, notebook), tmp_path / "r.csv", tmp_path / "out", say=heard.append)
+    sides = {side: [s for s in ids if variant(s, "sums").integer("side", 1, 2) == side] for side in (1, 2)}
+    groups = [names for names in sides.values() if len(names) > 1]
+    assert sorted(heard) == sorted(f"{', '.join(n[:-1])} and {n[-1]} share all numbers" for n in groups) and groups
 
 
 def test_a_source_without_a_variant_cell_is_refused(tmp_path):

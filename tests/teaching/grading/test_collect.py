@@ -115,3 +115,51 @@ def test_syntax_errors_cost_their_part_only():
     cells, notes = read_cells("x.py", b"import math\ndef f(:\n    pass\n\n@math.floor\ndef g(): pass\nx = 1\n")
     assert len(notes) == 1 and "syntax error" in notes[0]
     assert {name for cell in cells for name in ("g", "x") if name in cell.source} == {"g", "x"}
+
+
+STUB = 'def f(x):\n    """What to do."""\n    raise NotImplementedError("not written yet")\n'
+
+
+def both(tmp_path, first, second, release=""):
+    """A student's two notebooks; the names put ``first`` in front."""
+    for name, cells in (("a-Copy1", first), ("a", second)):
+        (tmp_path / f"{name}.ipynb").write_bytes(hostile.notebook(*cells))
+    return Submission([tmp_path / "a-Copy1.ipynb", tmp_path / "a.ipynb"], release=release)
+
+
+def test_an_untouched_copy_does_not_beat_the_answer(tmp_path):
+    written = ["N = 5", "def f(x): return x + N", "def g(x): return 2 * f(x)"]
+    untouched = ["N = 1", STUB, STUB.replace("f(", "g(")]
+    for first, second in ((written, untouched), (untouched, written)):
+        found = both(tmp_path, first, second)
+        assert value_of(found.answer("f"), "f", 1) == 6  # with the N that stands beside it
+        assert value_of(found.answer("g"), "g", 1) == 12
+    assert found.answer("f").file == "a.ipynb"
+    answer = both(tmp_path, written, untouched).answer("f")
+    assert answer.file == "a-Copy1.ipynb" and "the last one that is written counts (a-Copy1.ipynb" in answer.notes[0]
+    assert both(tmp_path, untouched, untouched).answer("f").file == "a.ipynb"
+
+
+def test_what_a_stub_is(tmp_path):
+    nested = "def f(x):\n    def inner():\n        raise NotImplementedError\n    return inner\n"
+    begun = "def f(x):\n    y = x + 1\n    raise NotImplementedError('your turn')\n"
+    kept = "def f(x):\n    return 3\n    raise NotImplementedError\n"
+    branch = "def f(x):\n    if x:\n        return 3\n    raise NotImplementedError\n"
+    for written in (kept, branch):
+        assert value_of(both(tmp_path, [written], [begun]).answer("f"), "f", 1) == 3
+    assert value_of(both(tmp_path, [kept], [nested], release=nested).answer("f"), "f", 1) == 3
+    assert callable(value_of(both(tmp_path, [kept], [nested]).answer("f"), "f", 1))
+
+
+def test_a_broken_answer_beside_an_untouched_copy_is_not_called_unwritten(tmp_path):
+    answer = both(tmp_path, ["", "x = 1", "def help():\n    pass\ndef f(x:\n    return 1\n"], [STUB]).answer("f")
+    assert answer.kind == "unreadable"
+    assert answer.trouble.startswith("a-Copy1.ipynb, code cell 3 (`def help`, `def f`) could not be read: syntax error")
+
+
+def test_files_of_the_same_name_are_told_apart(tmp_path):
+    for folder, value in (("old", 1), ("new", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text(f"def f(): return {value}")
+    found = Submission([tmp_path / "new" / "a.py", tmp_path / "old" / "a.py"])
+    assert found.files == ["new/a.py", "old/a.py"] and found.answer("f").file == "old/a.py"

@@ -6,7 +6,7 @@ import json
 
 import nbformat
 
-from seqrec_edu.teaching.grading.book import grade_csv, grade_page, overview
+from seqrec_edu.teaching.grading.book import average, grade_csv, grade_page, overview
 from seqrec_edu.teaching.grading.feedback import TAG, feedback_notebook
 from seqrec_edu.teaching.grading.similarity import shingles, similar_pairs, similarity_text
 
@@ -33,11 +33,11 @@ def report(student, points=1.0, kind="mistake", mistake="flipped in l", sentence
     question = {
         "question": "Q1", "function": "f", "points": points, "out_of": 2.0, "kind": kind, "mistake": mistake,
         "sentence": sentence, "example": "x b=1, l=2", "position": "b=0, l=1", "hints": ["One."], "notes": [],
-        "code": code,
+        "code": code, "file": "",
     }  # fmt: skip
     return {
         "student": student, "assignment": "a", "state": "graded", "reason": "", "points": points, "out_of": 2.0,
-        "notes": [], "questions": [question],
+        "notes": [], "questions": [question], "files": [],
     }  # fmt: skip
 
 
@@ -92,3 +92,71 @@ def test_renaming_does_not_hide_a_copy_and_another_way_is_no_copy():
 
 def test_what_the_release_held_counts_for_nobody():
     assert similar_pairs([report("a"), report("b", code=RENAMED)], release="import torch\n" + LOOP) == []
+
+
+def refused(student="hal"):
+    made = report(student, 0.0, "missing", "", "There is no function f.", "")
+    return made | {"state": "refused", "reason": "hal.ipynb is empty", "notes": ["hal.ipynb is empty"]}
+
+
+def notebook(path, *sources):
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source} for source in sources]}))
+    return path
+
+
+def test_a_file_that_cannot_be_read_is_no_mistake_and_is_averaged_apart():
+    reports = [report("a", 2.0, "right", ""), report("b"), refused()]
+    assert overview(reports) == [{"question": "Q1", "right": 1, "of": 2, "common": [("flipped in l", 1)]}]
+    assert average(reports) == "1.50 of 2 points on average; 1.00 with the 1 refused or not handed in counted as 0"
+    assert average(reports[:2]) == "1.50 of 2 points on average" and average([]).startswith("0.00 of 0")
+    assert "<p>1 student: 1 graded." in grade_page(reports[:1], "one")
+
+
+def test_nothing_is_said_twice():
+    assert grade_page([refused()], "class").count("hal.ipynb is empty") == 1
+    assert feedback_notebook(refused()).count("hal.ipynb is empty") == 1
+    sentence = "There is no function f in what could be read; d.ipynb, code cell 4 could not be read: syntax error."
+    made = report("dina", 0.0, "unreadable", "", sentence, "")
+    made |= {"state": "partly", "reason": f"Q1: {sentence}", "notes": [sentence.split("; ")[1][:-1]]}
+    assert grade_page([made], "class").count("code cell 4") == 1
+    assert "partly<br><small>Q1</small>" in grade_page([made], "class")
+    assert feedback_notebook(made).count("code cell 4") == 2  # above all, and below the cell
+
+
+def test_a_question_that_cannot_be_graded_has_no_points_rather_than_none():
+    made = report("a", 0.0, "not graded", "", "`check` knows no exercise 'own'.")
+    assert next(csv.DictReader(io.StringIO(grade_csv([made]))))["Q1"] == ""
+
+
+def test_feedback_is_in_the_file_that_the_answer_came_from(tmp_path):
+    stub = "def f(x, a):\n    raise NotImplementedError"
+    paths = [notebook(tmp_path / "1.ipynb", "# untouched", stub), notebook(tmp_path / "2.ipynb", "# mine", LOOP, stub)]
+    made = report("ivy")
+    made["questions"][0]["file"] = "2.ipynb"
+    cells = nbformat.reads(feedback_notebook(made, paths), as_version=4).cells
+    assert cells[1].source == "# mine" and cells[2].source == LOOP  # and below what was graded, not the last
+    assert "1 of 2 points" in cells[3].source and cells[4].source == stub
+    other = made["questions"][0] | {"question": "Q2", "function": "g", "file": "1.ipynb", "code": "def g(): return 7"}
+    made["questions"] = [*made["questions"], other, other | {"function": "h", "code": "def h(): return 8"}]
+    made["questions"].append(made["questions"][0] | {"function": "k", "code": ""})
+    made["questions"].append(made["questions"][0] | {"function": "m", "code": ""})
+    cells = nbformat.reads(feedback_notebook(made, paths), as_version=4).cells
+    assert cells[1].source == "# mine" and "def g(): return 7" in [cell.source for cell in cells]
+
+
+def test_feedback_on_a_cell_that_cannot_be_parsed_stands_below_it(tmp_path):
+    path = notebook(tmp_path / "d.ipynb", "x = 1", "def f(x, a:\n    return x", "y = f(x, 1)")
+    made = report("dina", 0.0, "unreadable", "", "It could not be read.", "")
+    cells = nbformat.reads(feedback_notebook(made, [path]), as_version=4).cells
+    assert cells[2].source.startswith("def f(x, a:") and "It could not be read" in cells[3].source
+
+
+def test_alike_answers_come_in_groups_of_which_every_two_are_alike():
+    def pair(one, two, percent=100.0):
+        return {"question": "Q1", "students": [one, two], "percent": percent, "shared": 20}
+
+    pairs = [pair("a", "b"), pair("a", "c"), pair("b", "c"), pair("c", "d", 90.0), pair("a", "e", 85.0)]
+    pairs.append(pair("b", "e", 82.5))
+    lines = similarity_text(pairs).splitlines()[2:]
+    assert lines[0] == "Q1: a, b, c: 100 % (at least 20 places)" and lines[1] == "Q1: c and d: 90 % (20 places)"
+    assert sorted(lines[2:]) == ["Q1: a and e: 85 % (20 places)", "Q1: b and e: 82.5 % (20 places)"]

@@ -170,9 +170,10 @@ def _speed(outcomes: Outcomes, page: Path) -> list[str]:
     source = Path(os.path.relpath(folder / EPOCHS_FILE, page.parent)).as_posix()
     text = (
         f"How long each trains until its validation NDCG@10 reaches 90 and 100 % of SASRec's best ({level:.4f}, mean\n"
-        f"over seeds): epochs by its training curve, times the [processor seconds of an epoch]({source}),\n"
-        "which were measured for all in turns, in one process with one thread. *best* is each one's own. Validation\n"
-        "is not counted. A level first reached by chance counts: read differences of an epoch as none."
+        "over seeds): epochs by its training curve, times the processor seconds of an epoch, which were measured for\n"
+        f"all in turns, in one process with one thread ([measured]({source})).\n"
+        "*best* is each one's own. Validation is not counted. A level first reached by chance counts: read differences\n"
+        "of an epoch as none."
     )
     order = sorted(timed, key=lambda each: (report.seconds_to(each, 0.9 * level) or float("inf"), each.variant))
     rows = [report.speed_row(each, level) for each in order]

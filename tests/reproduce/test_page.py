@@ -160,7 +160,7 @@ def test_time_to_a_quality_is_epochs_of_the_curve_times_what_one_costs(timed, tm
         "| tim4rec | every-position | - | 0.1000 | not reached | not reached |",
     ]
     assert "an epoch of prefixes costs 20 times one of every position, the way to 90 % 40 times." in text
-    assert "[processor seconds of an epoch](../results/shoppers/epochs.json)" in text
+    assert "([measured](../results/shoppers/epochs.json))" in text
 
 
 def test_without_what_an_epoch_costs_there_is_no_such_table(timed, tmp_path):

@@ -172,8 +172,8 @@ def _speed(outcomes: Outcomes, page: Path) -> list[str]:
         f"How long each trains until its validation NDCG@10 reaches 90 and 100 % of SASRec's best ({level:.4f}, mean\n"
         "over seeds): epochs by its training curve, times the processor seconds of an epoch, which were measured for\n"
         f"all in turns, in one process with one thread ([measured]({source})).\n"
-        "*best* is each one's own. Validation is not counted. A level first reached by chance counts: read differences\n"
-        "of an epoch as none."
+        "*best* is each one's own. Validation is not counted. A level first reached by chance counts: read\n"
+        "differences of an epoch as none."
     )
     order = sorted(timed, key=lambda each: (report.seconds_to(each, 0.9 * level) or float("inf"), each.variant))
     rows = [report.speed_row(each, level) for each in order]

@@ -61,7 +61,7 @@ class Cockpit(Panel):
         self._others, self._run = ({} if runs is None else run_logs(runs)), run
         self._live: RunLog | None = None
         self._trail, self._pace, self._handle = Trail(), Pace(), None
-        self._shown, self._timed = False, True
+        self._shown, self._timed, self._untold = False, True, False
         found = (key for log in self._others.values() for record in log.records for key in record)
         metrics = list(dict.fromkeys([*_METRICS, *(key for key in found if "@" in key and " " not in key)]))
         self._view = _choice("view", [_ALL, *PARTS], view)
@@ -167,15 +167,19 @@ class Cockpit(Panel):
         self._trail.add({"epoch": place, **{key: log[key] for key in _OF_STEPS if key in log}})
         if self._watched and self._pace.due:
             with self._pace.drawing():
-                self.paint(f"{self.title}, while epoch {log['epoch']} runs")
+                if self._untold:
+                    self._tell()
+                else:
+                    self.paint(f"{self.title}, while epoch {log['epoch']} runs")
 
     def on_epoch_end(self, log: Mapping[str, Any]) -> None:
-        """Take the record of the epoch that ended, and redraw picture, sentence and table if it is time."""
+        """Take the record of the epoch that ended, and redraw picture, sentence and table when it is time."""
         self._live.records.append(dict(log))
         self._count_layers()
+        self._untold = True  # steps take nearly every turn to draw: the next one tells, if it is not time now
         if self._watched and self._pace.due:
             with self._pace.drawing():
-                self._on_change()
+                self._tell()
 
     def on_fit_end(self, result: Any = None) -> None:
         """Draw the whole run (of a resumed one the epochs before, too), with its stored picture; print the digest."""
@@ -189,6 +193,11 @@ class Cockpit(Panel):
                 self._handle.update(data, raw=True, metadata=metadata)
             print(self.digest(values=False))
         self._shown, self._handle = False, None  # another run is shown where it is trained
+
+    def _tell(self) -> None:
+        """Redraw all, with what the epochs that ended have brought."""
+        self._untold = False
+        self._on_change()
 
     @property
     def _watched(self) -> bool:

@@ -81,6 +81,18 @@ def test_the_page_gets_new_pictures_while_the_cell_runs(notebook, clock):
     assert panel.plot.label and panel.runs["this run"].settings["clip"] == 1.0
 
 
+def test_an_epoch_that_ends_between_two_drawings_is_told_at_the_next(notebook, clock):
+    panel = Cockpit()
+    panel.on_fit_begin(FitSettings(), 4, 0)
+    clock.value += 1.0
+    panel.on_step_end(step(1, 4))
+    panel.on_epoch_end(LOG[0])  # at once after the step: not yet time
+    assert "1 epoch" not in panel._status.value
+    clock.value += 1.0
+    panel.on_step_end(step(2, 1))
+    assert "1 epoch" in panel._status.value
+
+
 def test_it_draws_no_faster_than_every_third_of_a_second(notebook, clock):
     panel = Cockpit()
     panel.on_fit_begin(FitSettings(), 4, 0)

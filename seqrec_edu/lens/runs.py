@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqrec_edu.training.checkpoint import STATE_FILE, read_about
+from seqrec_edu.training.checkpoint import STATE_FILE, read_position
 from seqrec_edu.training.fit import SELECT, FitResult
 from seqrec_edu.training.log import HIGH, LOW
 from seqrec_edu.training.receipts import Receipt
@@ -120,7 +120,7 @@ def _is_run(folder: Path) -> bool:
 
 def _of_folder(folder: Path) -> RunLog:
     if (folder / STATE_FILE).exists():
-        position = read_about(folder / STATE_FILE).get("position", {})
+        position = read_position(folder)
         return RunLog(position.get("log", []), position.get("settings", {}))
     receipt = Receipt.read(folder / RECEIPT)
     record = {"epoch": receipt.best_epoch, "seconds": receipt.seconds["fit"]}

@@ -3,7 +3,7 @@
 The papers train for up to 300 epochs of one target per prefix; here an epoch of every position asks as many targets for
 a fraction of the work, and where that is not allowed there are few epochs. Optimiser and schedule are our defaults for
 all (AdamW, warm-up, cosine), not the papers' constant Adam: they reach in few epochs what that reaches in many, and
-they treat all models alike.
+they treat all models alike, but for the rate of cloze training.
 """
 
 from __future__ import annotations

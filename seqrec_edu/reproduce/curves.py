@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqrec_edu.data.files import write_whole
-from seqrec_edu.training.checkpoint import STATE_FILE, read_about
+from seqrec_edu.training.checkpoint import read_position
 
 CURVE = ".csv"  # instead of .json of the receipt
 EPOCHS_FILE = "epochs.json"  # beside the variants of a dataset: what an epoch of each costs
@@ -64,9 +64,7 @@ class Curve:
 
 def curve_of_run(folder: Path) -> Curve | None:
     """From the log in a run's folder; None where nothing was trained, or its training state was cleared away."""
-    if not (folder / STATE_FILE).exists():
-        return None
-    log = read_about(folder / STATE_FILE).get("position", {}).get("log", [])
+    log = read_position(folder).get("log", [])
     rows = [[float(record[name]) for name in COLUMNS] for record in log if "NDCG@10" in record]
     return Curve(rows) if rows else None
 

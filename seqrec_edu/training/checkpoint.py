@@ -77,6 +77,12 @@ def load_state(
     return about["position"]
 
 
+def read_position(folder: Path) -> dict[str, Any]:
+    """Where training stands in the folder of a run, its log among it; empty without a state. Errors: as `read`."""
+    path = folder / STATE_FILE
+    return read_about(path).get("position", {}) if path.exists() else {}
+
+
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Tensors and description of a file. Raises ``CheckpointError`` if it is missing, damaged or of another format."""
     with _opened(path) as (file, about):

@@ -49,6 +49,15 @@ def test_ssd(length, backend, dtype, tolerance, time):
     assert_same(found, expected, tolerance)
 
 
+@pytest.mark.parametrize(("heads", "width", "groups"), [(6, 16, 1), (5, 16, 1), (4, 16, 4), (2, 80, 1), (12, 8, 2)])
+def test_compiled_ssd_with_narrow_and_wide_heads(heads, width, groups):
+    """Narrow heads of a group are carried side by side; the state given and the last one are sorted back."""
+    inputs = ssd_inputs(3, 9, heads, width, groups, 5)
+    expected = values_and_gradients(ops.ssd, inputs, torch.float64, backend="reference", return_state=True)
+    found = values_and_gradients(ops.ssd, inputs, torch.float32, backend="cpu", return_state=True)
+    assert_same(found, expected, SINGLE)
+
+
 def test_rounding_does_not_pile_up_over_a_long_history():
     """The compiled loop of ssd carries the gradient of the decay from event to event, and rounding errors with it."""
     inputs = {"x": normal(16, 200, 2, 8, seed=0), "dt": softplus(normal(16, 200, 2, seed=1) - 2)}

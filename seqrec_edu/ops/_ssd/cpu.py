@@ -17,7 +17,8 @@ so two passes suffice: one forward that recomputes H for dC, one backward that c
 because every rounding error stays in all q before it, q is counted anew every 16 events, from ⟨G, H⟩ itself: over 200
 events that gives the gradient of A two digits more.
 The forward pass keeps a state as [n, p], so that y is a sum of rows, eight numbers an instruction; where dC is wanted
-it is kept as [p, n], for the same reason.
+it is kept as [p, n], for the same reason. Heads of a group are written and asked by the same B and C, so forward narrow
+ones stand side by side, [n, lanes]: rows of 16 numbers alone are shorter than what the compiler takes for a loop.
 """
 
 import functools
@@ -29,6 +30,7 @@ from seqrec_edu.ops._ssd.reference import log_decay
 from seqrec_edu.ops.compiled import arrays, compile_loop, inner_loop, numba, threads_of_torch
 
 STRETCH = 16  # events over which q is carried
+LANES = 64  # channels of all heads that stand side by side, unless one head has more
 
 
 def ssd(x, dt, A, B, C, D=None, decay_scale=None, initial_state=None):
@@ -48,7 +50,7 @@ class _SSD(torch.autograd.Function):
     def forward(ctx, x, dt, a, B, C, D, initial_state):
         inputs = [tensor.contiguous() for tensor in (x, dt, a, B, C, D, initial_state.transpose(2, 3))]
         y, last = torch.empty_like(inputs[0]), torch.empty_like(inputs[6])
-        forward, _ = _compiled(x.shape[3], B.shape[3])
+        forward = _compiled_forward(x.shape[3], _side_by_side(x.shape[2] // B.shape[2], x.shape[3]))
         with threads_of_torch():
             forward(*arrays(*inputs, y, last))
         ctx.save_for_backward(*inputs, last)
@@ -63,39 +65,62 @@ class _SSD(torch.autograd.Function):
         dB, dC = torch.zeros_like(B), torch.zeros_like(C)
         dD = D.new_zeros(len(x), len(D))  # one per history, summed below: no two threads write the same place
         dlast = dlast.transpose(2, 3).contiguous()
-        _, backward = _compiled(x.shape[3], B.shape[3])
+        backward = _compiled_backward(x.shape[3], B.shape[3])
         with threads_of_torch():
             backward(*arrays(*inputs, last, dy.contiguous(), dlast, dx, ddt, da, dB, dC, dD, dstate))
         return dx, ddt, da, dB, dC, dD.sum(0), dstate.transpose(2, 3)
 
 
+def _side_by_side(share, width):
+    """How many heads of a group are carried together: as many as divide it and find room."""
+    return max(count for count in range(1, share + 1) if share % count == 0 and count * width <= max(LANES, width))
+
+
 @functools.cache
-def _compiled(width, n):
-    """Forward and backward loops for heads of ``width`` channels and states of ``n``: fixed sizes let the compiler use
-    whole registers."""
+def _compiled_forward(width, side):
+    """The forward loop for ``side`` heads of ``width`` channels at a time: fixed sizes let the compiler use whole
+    registers."""
+    lanes = side * width
 
     def forward(x, dt, a, B, C, D, initial_state, y, last):
         batch, length, heads = x.shape[:3]
         share, n = heads // B.shape[2], B.shape[3]
         for b in numba.prange(batch):
-            H = np.empty((n, width), np.float32)
-            u, read = np.empty(width, np.float32), np.empty(width, np.float32)
-            for h in range(heads):
-                g = h // share
-                H[:] = initial_state[b, h]
+            H = np.empty((n, lanes), np.float32)
+            kept, u, read = np.empty(lanes, np.float32), np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+            for first in range(0, heads, side):
+                g = first // share
+                for h in range(side):
+                    for i in range(n):
+                        for p in range(width):
+                            H[i, h * width + p] = initial_state[b, first + h, i, p]
                 for t in range(length):
-                    kept, step, skip = a[b, t, h], dt[b, t, h], D[h]
-                    for p in range(width):
-                        u[p] = step * x[b, t, h, p]
-                        read[p] = skip * x[b, t, h, p]
+                    for h in range(side):
+                        fades, step, skip = a[b, t, first + h], dt[b, t, first + h], D[first + h]
+                        for p in range(width):
+                            value = x[b, t, first + h, p]
+                            kept[h * width + p] = fades
+                            u[h * width + p] = step * value
+                            read[h * width + p] = skip * value
                     for i in range(n):
                         write, ask = B[b, t, g, i], C[b, t, g, i]
-                        for p in range(width):
-                            H[i, p] = kept * H[i, p] + write * u[p]
+                        for p in range(lanes):
+                            H[i, p] = kept[p] * H[i, p] + write * u[p]
                             read[p] += ask * H[i, p]
-                    for p in range(width):
-                        y[b, t, h, p] = read[p]
-                last[b, h] = H
+                    for h in range(side):
+                        for p in range(width):
+                            y[b, t, first + h, p] = read[h * width + p]
+                for h in range(side):
+                    for i in range(n):
+                        for p in range(width):
+                            last[b, first + h, i, p] = H[i, h * width + p]
+
+    return compile_loop(forward)
+
+
+@functools.cache
+def _compiled_backward(width, n):
+    """The backward loop for heads of ``width`` channels and states of ``n``."""
 
     def backward(x, dt, a, B, C, D, initial_state, last, dy, dlast, dx, ddt, da, dB, dC, dD, dstate):
         batch, length, heads = x.shape[:3]
@@ -141,7 +166,7 @@ def _compiled(width, n):
                         q = _inner_product(G, kept, t // STRETCH)
                 dstate[b, h] = G
 
-    return compile_loop(forward), compile_loop(backward)
+    return compile_loop(backward)
 
 
 @inner_loop

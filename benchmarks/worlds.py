@@ -5,15 +5,20 @@ people of it and asked of many others (`training.ceiling.fresh_users`), at three
 other first weights, the same people asked. What is expected was written down before the first run, in worlds.toml; it
 comes out met or not, and nothing is tuned until it fits: at most two settings a world, both in the result.
 
+Who beats whom is decided by what each one's list is worth under the true distribution of the next item, Σ over items of
+the true probability × what the metric pays at its rank: the draw of the targets does not count. Whether somebody lies
+above the ceiling is decided by the targets that were drawn, because a leak shows nowhere else.
+
     python benchmarks/worlds.py                             all worlds, run by run; what is finished is not run again
     python benchmarks/worlds.py --only gap-switch --seeds 0,1
     python benchmarks/worlds.py --list                      what would be run, and what is expected
 
-Results: benchmarks/results/worlds/WORLD.json, and WORLD.npz with twice the rank of every target, from which the paired
+Results: benchmarks/results/worlds/WORLD.json, and WORLD.npz with the worth of every list, from which the paired
 differences can be made again.
 """
 
 import argparse
+import functools
 import io
 import json
 import time
@@ -24,15 +29,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from seqrec_edu.data.batches import EventStore
 from seqrec_edu.data.files import write_whole
 from seqrec_edu.data.synthetic import world
-from seqrec_edu.data.synthetic.world import ranking
+from seqrec_edu.data.synthetic.world import rank_gains, ranking
 from seqrec_edu.models import MODELS, build
 from seqrec_edu.reproduce.verdict import difference
 from seqrec_edu.training import Callback, FitSettings, evaluate, fit
 from seqrec_edu.training.ceiling import METRICS, against_ceiling, fresh_users
+from seqrec_edu.training.evaluate import inference
 from seqrec_edu.training.machine import commit, device_name, versions
-from seqrec_edu.training.metrics import per_target
 
 TRIALS = Path(__file__).with_suffix(".toml")
 RESULTS = Path(__file__).parent / "results" / "worlds"
@@ -105,7 +111,7 @@ class Results:
     def __init__(self, trial: Trial, folder: Path):
         self.trial, self.world = trial, world(trial.world, **trial.dials)
         self.path = folder / f"{trial.world}.json"
-        self.found, self.ranks = self._fresh(), {}
+        self.found, self.worth = self._fresh(), {}
         if self.path.exists():
             self._take_up(json.loads(self.path.read_text(encoding="utf-8")))
 
@@ -128,24 +134,32 @@ class Results:
         else:
             self.found = was
             with np.load(self.path.with_suffix(".npz"), allow_pickle=False) as stored:
-                self.ranks = {key: stored[key] / 2.0 for key in stored.files}
+                self.worth = {key: stored[key] for key in stored.files}
 
     def has(self, label: str, seed: int) -> bool:
         """Whether this run is finished."""
         return any((run["model"], run["seed"]) == (label, seed) for run in self.found["runs"])
 
     def measure_predictors(self) -> None:
-        """Ceiling and blind scores of the people who are asked, once, and where the blind rank each target."""
+        """Ceiling and blind scores of the people who are asked, and what the list of the blind is worth to each."""
         split = self.split(0)
         for name in self.world.predictors:
             ceiling = self.world.ceiling(split.histories, split.test, name)
-            order = ranking(self.world.bayes_rows(split.histories, split.test, name))
-            rank = 1 + (order == split.histories.items[split.test][:, None]).argmax(axis=1)
-            self.ranks[name] = rank.astype(np.float64)
-            self.found["predictors"][name] = {
-                "expected": {metric: round(ceiling.metrics[metric], 5) for metric in METRICS},
-                "came to": {metric: round(float(self.table(metric, [name]).mean()), 5) for metric in METRICS},
-            }
+            worth = self.expected(ranking(self.world.bayes_rows(split.histories, split.test, name)))
+            self.worth[name] = worth[self.trial.metric].astype(np.float32)
+            self.found["predictors"][name] = {metric: round(ceiling.metrics[metric], 5) for metric in METRICS}
+
+    def expected(self, order: np.ndarray) -> dict[str, np.ndarray]:
+        """Each metric of each person, "u", expected under the truth when a list "u n_items" is shown."""
+        probability = np.take_along_axis(self.truth, order, axis=1)
+        gains = rank_gains(order.shape[1], cutoffs=(1, 10))
+        return {metric: probability @ gains[metric] for metric in METRICS}
+
+    @functools.cached_property
+    def truth(self) -> np.ndarray:
+        """The true distribution of everybody's next item, "u v"."""
+        split = self.split(0)
+        return self.world.bayes_rows(split.histories, split.test)
 
     def run(self, label: str, seed: int) -> None:
         """Train one block, ask it, hold it against the ceiling, and write that down."""
@@ -158,9 +172,11 @@ class Results:
         evaluation = evaluate(model, split, "test", **options)
         ended = cpu()
         standing = against_ceiling(evaluation, self.world, split)
-        self.ranks[f"{label}/{seed}"] = evaluation.ranks.numpy()
+        expected = self.expected(lists(model, split, training.history_length))
+        self.worth[f"{label}/{seed}"] = expected[self.trial.metric].astype(np.float32)
         self.found["runs"].append({
             "model": label, "seed": seed, "test": rounded(evaluation),
+            "expected": {metric: round(float(each.mean()), 5) for metric, each in expected.items()},
             "against the ceiling": rounded_standing(standing),
             "parameters": sum(p.numel() for p in model.parameters()), "steps": steps.count,
             "epochs": len(result.log), "best epoch": result.best_epoch,
@@ -172,9 +188,9 @@ class Results:
         if standing.leaking:
             print(standing, flush=True)
 
-    def table(self, metric: str, keys: list[str]) -> np.ndarray:
-        """Metric of every person who was asked, "s u", from ranks."""
-        return np.stack([per_target(torch.from_numpy(self.ranks[key]), (1, 10))[metric].numpy() for key in keys])
+    def table(self, keys: list[str]) -> np.ndarray:
+        """What the metric that decides expects of every person who was asked, "s u"."""
+        return np.stack([self.worth[key] for key in keys]).astype(np.float64)
 
     def judge(self) -> None:
         """Every expectation beside what came out: met where the interval over people and seeds says so.
@@ -189,7 +205,7 @@ class Results:
             seeds = [seed for seed in seeds if other not in self.trial.blocks or self.has(other, seed)]
             if len(seeds) > 1:
                 keys = [f"{other}/{seed}" if other in self.trial.blocks else other for seed in seeds]
-                apart = difference(self.table(metric, [f"{one}/{seed}" for seed in seeds]), self.table(metric, keys))
+                apart = difference(self.table([f"{one}/{seed}" for seed in seeds]), self.table(keys))
                 found = BEATS if apart.low > 0 else NOT
                 ends = {key: round(getattr(apart, key), 5) for key in ("value", "low", "high")}
                 entry |= {"found": found, "met": found == expected, "seeds": seeds, "difference": ends}
@@ -201,13 +217,25 @@ class Results:
         ]  # fmt: skip
 
     def write(self) -> None:
-        """Both files, whole or not at all; ranks first, so that no run is listed without them."""
+        """Both files, whole or not at all; the arrays first, so that no run is listed without them."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **{key: np.rint(rank * 2).astype(np.uint16) for key, rank in self.ranks.items()})
+        np.savez_compressed(buffer, **self.worth)
         write_whole(self.path.with_suffix(".npz"), buffer.getvalue())
         text = json.dumps(self.found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         write_whole(self.path, text.encode("utf-8"))
+
+
+def lists(model, split, history_length: int) -> np.ndarray:
+    """All items as a model ranks them for every test target, best first, "u n_items"."""
+    users = split.users_of(split.test)
+    start = np.maximum(split.histories.offsets[users], split.test - history_length)
+    store, found = EventStore(split.histories, device="cpu"), []
+    with inference(model):
+        for first in range(0, len(start), 256):
+            batch = store.gather(start[first : first + 256], split.test[first : first + 256])
+            found.append(ranking(model.scores(batch).double().numpy()))
+    return np.concatenate(found)
 
 
 def cpu() -> float:
@@ -266,7 +294,7 @@ def main() -> None:
             results.judge()
             results.write()
             last = results.found["runs"][-1]
-            shown = ", ".join(f"{name} {each['value']:.4f}" for name, each in last["test"].items())
+            shown = ", ".join(f"{name} {value:.4f}" for name, value in last["expected"].items())
             print(f"  {label}, seed {seed}: {shown}, {last['cpu seconds']['fit']:.0f} s", flush=True)
         results.judge()
         print(said(results), flush=True)

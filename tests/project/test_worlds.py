@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from seqrec_edu.data.synthetic import WORLDS, world
+from seqrec_edu.data.synthetic.world import ranking
 from seqrec_edu.models import build
 from seqrec_edu.training.ceiling import METRICS
 
@@ -76,28 +77,42 @@ def test_a_finished_run_is_found_again_and_judged_alike(tiny):
     assert second.found["runs"] == [] and [each["epochs"] for each in second.found["earlier"]] == [1]
 
 
-def told(results, ranks):
+def told(results, worth):
     """Results of runs that nobody made."""
-    for (label, seed), rank in ranks.items():
-        results.ranks[f"{label}/{seed}"] = np.asarray(rank, dtype=np.float64)
+    for (label, seed), each in worth.items():
+        results.worth[f"{label}/{seed}"] = np.asarray(each, dtype=np.float32)
         results.found["runs"].append({"model": label, "seed": seed, "against the ceiling": {}})
     results.judge()
     return [(each["found"], each["met"]) for each in results.found["expectations"]]
 
 
 def test_expectations_are_met_or_not(tiny):
-    hit, miss = np.ones(40), np.full(40, 2.0)
-    half = np.where(np.arange(40) % 2, 1.0, 2.0)
+    hit, miss = np.ones(40), np.zeros(40)
+    half = np.where(np.arange(40) % 2, 1.0, 0.0)
     lines = ["tim4rec beats sasrec", "sasrec beats tim4rec", "sasrec does not beat tim4rec", "tisasrec beats sasrec"]
-    ranks = {("tim4rec", s): hit for s in (0, 1)} | {("sasrec", s): miss for s in (0, 1)} | {("tisasrec", 0): hit}
-    assert told(tiny(expected=lines), ranks) == [
+    worth = {("tim4rec", s): hit for s in (0, 1)} | {("sasrec", s): miss for s in (0, 1)} | {("tisasrec", 0): hit}
+    assert told(tiny(expected=lines), worth) == [
         (script.BEATS, True), (script.NOT, False), (script.NOT, True), ("not run", None)
     ]  # fmt: skip
     # People agree, seeds do not: three of each, and their means .75, .75, .5 against .5, .5, .75 tell nothing.
-    more = np.where(np.arange(40) % 4, 1.0, 2.0)
-    ranks = {("tim4rec", s): each for s, each in enumerate((more, more, half))}
-    ranks |= {("sasrec", s): each for s, each in enumerate((half, half, more))}
-    assert told(tiny(expected=lines[:1]), ranks) == [(script.NOT, False)]
+    more = np.where(np.arange(40) % 4, 1.0, 0.0)
+    worth = {("tim4rec", s): each for s, each in enumerate((more, more, half))}
+    worth |= {("sasrec", s): each for s, each in enumerate((half, half, more))}
+    assert told(tiny(expected=lines[:1]), worth) == [(script.NOT, False)]
+
+
+def test_a_list_is_worth_what_the_truth_expects_of_it(tiny):
+    """The Bayes list is worth the ceiling, another one less; and a model's lists put first what scores highest."""
+    results = tiny()
+    results.measure_predictors()
+    split = results.split(0)
+    assert results.worth["bayes"].mean() == pytest.approx(results.found["predictors"]["bayes"]["HR@1"], abs=6e-6)
+    model = build("sasrec", n_items=split.histories.n_items, d_model=8, history_length=50, seed=0)
+    shown = script.lists(model, split, 50)
+    ranks = 1 + (shown == split.histories.items[split.test][:, None]).argmax(axis=1)
+    np.testing.assert_array_equal(ranks, script.evaluate(model, split, "test", history_length=50).ranks)
+    assert (np.sort(shown, axis=1) == np.arange(1, split.histories.n_items + 1)).all()
+    assert (results.expected(shown)["HR@10"] <= results.expected(ranking(results.truth))["HR@10"] + 1e-12).all()
 
 
 # What is committed
@@ -115,10 +130,11 @@ def test_committed_results_hold(path):
         name, settings = run["built"]
         assert (name, settings) == trial.built(run["model"])
         for metric, each in run["against the ceiling"].items():
-            assert each["ceiling"] == found["predictors"]["bayes"]["expected"][metric]
+            assert each["ceiling"] == found["predictors"]["bayes"][metric]
             assert not each["leaking"] and each["low"] <= each["ceiling"], f"{run['model']} is leaking"
-            value = float(results.table(metric, [f"{run['model']}/{run['seed']}"]).mean())
-            assert run["test"][metric]["value"] == pytest.approx(value, abs=6e-6)
+            assert run["expected"][metric] <= each["ceiling"], "no list is worth more than that by the truth"
+        value = float(results.table([f"{run['model']}/{run['seed']}"]).mean())
+        assert run["expected"][trial.metric] == pytest.approx(value, abs=6e-6)
     results.judge()
     assert results.found["leaking"] == [] and results.found["expectations"] == found["expectations"]
     for each in found["expectations"]:
@@ -135,4 +151,4 @@ def test_committed_ceilings_are_those_of_the_world(path):
     assert {run["split"] for run in found["runs"] if run["seed"] == 0} <= {split.hash}, "made by another generator"
     for name, each in found["predictors"].items():
         again = results.world.ceiling(split.histories, split.test, name).metrics
-        assert each["expected"] == {metric: round(again[metric], 5) for metric in METRICS}
+        assert each == {metric: round(again[metric], 5) for metric in METRICS}

@@ -6,8 +6,9 @@ other first weights, the same people asked. What is expected was written down be
 comes out met or not, and nothing is tuned until it fits: at most two settings a world, both in the result.
 
 Who beats whom is decided by what each one's list is worth under the true distribution of the next item, Σ over items of
-the true probability × what the metric pays at its rank: the draw of the targets does not count. Whether somebody lies
-above the ceiling is decided by the targets that were drawn, because a leak shows nowhere else.
+the true probability × what the metric pays at its rank: the draw of the targets does not count, nor the order of items
+that a blind predictor cannot tell apart. Whether somebody lies above the ceiling is decided by the targets that were
+drawn, because a leak shows nowhere else.
 
     python benchmarks/worlds.py                             all worlds, run by run; what is finished is not run again
     python benchmarks/worlds.py --only gap-switch --seeds 0,1
@@ -44,6 +45,7 @@ TRIALS = Path(__file__).with_suffix(".toml")
 RESULTS = Path(__file__).parent / "results" / "worlds"
 LENGTH = 50
 ASKED = {"valid": 300, "test": 2_000}
+ALIKE = 1e-12  # scores that differ by less are equal, but for rounding
 BEATS, NOT = "beats", "does not beat"
 
 
@@ -145,15 +147,26 @@ class Results:
         split = self.split(0)
         for name in self.world.predictors:
             ceiling = self.world.ceiling(split.histories, split.test, name)
-            worth = self.expected(ranking(self.world.bayes_rows(split.histories, split.test, name)))
+            worth = self.worth_of(self.world.bayes_rows(split.histories, split.test, name))
             self.worth[name] = worth[self.trial.metric].astype(np.float32)
             self.found["predictors"][name] = {metric: round(ceiling.metrics[metric], 5) for metric in METRICS}
 
-    def expected(self, order: np.ndarray) -> dict[str, np.ndarray]:
-        """Each metric of each person, "u", expected under the truth when a list "u n_items" is shown."""
+    def worth_of(self, scores: np.ndarray) -> dict[str, np.ndarray]:
+        """Each metric of each person, "u", expected under the truth when items are listed by scores "u v".
+
+        Items that score alike come in any order, equally often. A predictor blind to time must guess between two items
+        of a gap-switch; were it to guess by index, it would be lucky or not with the people who happen to be asked.
+        """
+        order = ranking(scores)
         probability = np.take_along_axis(self.truth, order, axis=1)
+        ordered = np.take_along_axis(scores, order, axis=1)
+        first = np.ones(order.shape, dtype=bool)
+        first[:, 1:] = ordered[:, :-1] - ordered[:, 1:] > ALIKE
+        starts = np.flatnonzero(first)
+        sizes = np.diff(np.append(starts, first.size))
+        shared = np.repeat(np.add.reduceat(probability.ravel(), starts) / sizes, sizes).reshape(order.shape)
         gains = rank_gains(order.shape[1], cutoffs=(1, 10))
-        return {metric: probability @ gains[metric] for metric in METRICS}
+        return {metric: shared @ gains[metric] for metric in METRICS}
 
     @functools.cached_property
     def truth(self) -> np.ndarray:
@@ -172,7 +185,7 @@ class Results:
         evaluation = evaluate(model, split, "test", **options)
         ended = cpu()
         standing = against_ceiling(evaluation, self.world, split)
-        expected = self.expected(lists(model, split, training.history_length))
+        expected = self.worth_of(scores_of(model, split, training.history_length))
         self.worth[f"{label}/{seed}"] = expected[self.trial.metric].astype(np.float32)
         self.found["runs"].append({
             "model": label, "seed": seed, "test": rounded(evaluation),
@@ -226,15 +239,15 @@ class Results:
         write_whole(self.path, text.encode("utf-8"))
 
 
-def lists(model, split, history_length: int) -> np.ndarray:
-    """All items as a model ranks them for every test target, best first, "u n_items"."""
+def scores_of(model, split, history_length: int) -> np.ndarray:
+    """What a model gives every item as the next one of everybody who is asked, "u v"."""
     users = split.users_of(split.test)
     start = np.maximum(split.histories.offsets[users], split.test - history_length)
     store, found = EventStore(split.histories, device="cpu"), []
     with inference(model):
         for first in range(0, len(start), 256):
             batch = store.gather(start[first : first + 256], split.test[first : first + 256])
-            found.append(ranking(model.scores(batch).double().numpy()))
+            found.append(model.scores(batch).double().numpy())
     return np.concatenate(found)
 
 

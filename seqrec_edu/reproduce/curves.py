@@ -19,6 +19,7 @@ from seqrec_edu.training.checkpoint import read_position
 
 CURVE = ".csv"  # instead of .json of the receipt
 EPOCHS_FILE = "epochs.json"  # beside the variants of a dataset: what an epoch of each costs
+BY = " by "  # in that file, between a variant and somebody else who carries it out
 COLUMNS = ("epoch", "loss", "HR@10", "NDCG@10", "MRR@10")
 
 

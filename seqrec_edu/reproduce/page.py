@@ -183,14 +183,22 @@ def _speed(outcomes: Outcomes, page: Path) -> list[str]:
 
 
 def _pairs(outcomes: Outcomes, level: float) -> list[str]:
-    """The same model by both objectives."""
+    """The same model by both objectives, and by the hands of others."""
     lines = []
     for name, prefix in ((name, f"{name}-prefix") for name in outcomes if f"{name}-prefix" in outcomes):
-        spent = [report.seconds_to(outcomes[each], report.SHARES[0] * level) for each in (name, prefix)]
-        costs = [outcomes[each].epoch_seconds for each in (name, prefix)]
-        if None not in costs:
-            line = f"* {name}: an epoch of prefixes costs {costs[1] / costs[0]:.3g} times one of every position"
-            lines.append(line + ("." if None in spent else f", the way to 90 % {spent[1] / spent[0]:.3g} times."))
+        every, slow = outcomes[name], outcomes[prefix]
+        if every.epoch_seconds is None or slow.epoch_seconds is None:
+            continue
+        spent = [report.seconds_to(each, report.SHARES[0] * level) for each in (every, slow)]
+        way = None if None in spent else spent[1] / spent[0]
+        lines.append(
+            f"* {name}: an epoch of prefixes costs {slow.epoch_seconds / every.epoch_seconds:.3g} times one of every "
+            "position" + ("." if way is None else f", the way to 90 % {way:.3g} times.")
+        )
+        for whom, seconds in slow.peers.items():
+            line = f"* {name}: an epoch of prefixes by {whom} costs {seconds / every.epoch_seconds:.3g} times ours of "
+            further = "" if way is None else f", the way to 90 % {way * seconds / slow.epoch_seconds:.3g} times"
+            lines.append(line + f"every position{further}{', were it to learn as ours does' * bool(further)}.")
     return ["\n".join(lines)] if lines else []
 
 

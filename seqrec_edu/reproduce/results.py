@@ -13,7 +13,7 @@ from typing import Any
 
 from seqrec_edu.data.files import write_whole
 from seqrec_edu.reproduce.budget import BUDGETS
-from seqrec_edu.reproduce.curves import CURVE, Curve, curve_of_run, read_epoch_seconds
+from seqrec_edu.reproduce.curves import BY, CURVE, Curve, curve_of_run, read_epoch_seconds
 from seqrec_edu.reproduce.ranks import RANKS_FILE, Ranks
 from seqrec_edu.reproduce.runner import RECEIPT
 from seqrec_edu.reproduce.variants import VARIANTS
@@ -34,6 +34,7 @@ class Outcome:
     ranks: dict[int | None, Ranks] = field(default_factory=dict)
     curves: dict[int | None, Curve] = field(default_factory=dict)
     epoch_seconds: float | None = None  # of processor time, by `benchmarks/epochs.py`
+    peers: Mapping[str, float] = field(default_factory=dict)  # the same, of the same training done by somebody else
 
     @property
     def first(self) -> Receipt:
@@ -63,7 +64,7 @@ def read_results(folder: Path) -> dict[str, Outcomes]:
         outcomes = _outcomes(triples)
         if outcomes:
             seconds = read_epoch_seconds(folder / data)
-            found[data] = {name: _with_curves(each, seconds.get(name)) for name, each in outcomes.items()}
+            found[data] = {name: _with_curves(each, seconds) for name, each in outcomes.items()}
     return found
 
 
@@ -126,10 +127,12 @@ def _outcomes(triples: Iterator[tuple[Path, Path, str]]) -> Outcomes:
     return outcomes
 
 
-def _with_curves(outcome: Outcome, epoch_seconds: float | None) -> Outcome:
+def _with_curves(outcome: Outcome, seconds: Mapping[str, float]) -> Outcome:
     paths = {seed: path.with_suffix(CURVE) for seed, path in outcome.paths.items()}
     curves = {seed: Curve.read(path) for seed, path in paths.items() if path.exists()}
-    return replace(outcome, curves=curves, epoch_seconds=epoch_seconds)
+    named = (name.partition(BY) for name in seconds)
+    peers = {whom: seconds[name + by + whom] for name, by, whom in named if by and name == outcome.variant}
+    return replace(outcome, curves=curves, epoch_seconds=seconds.get(outcome.variant), peers=peers)
 
 
 def _check_alike(outcome: Outcome) -> None:

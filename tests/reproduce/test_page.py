@@ -144,7 +144,7 @@ def timed(keep, tmp_path):
     curve(keep("mamba4rec", 0), [0.215, 0.20])
     curve(keep("mamba4rec-prefix", 0), [0.1, 0.20])
     curve(keep("tim4rec", 0), [0.1, 0.1])
-    costs = {"sasrec": 2.0, "mamba4rec": 3.0, "mamba4rec-prefix": 60.0}
+    costs = {"sasrec": 2.0, "mamba4rec": 3.0, "mamba4rec-prefix": 60.0, "mamba4rec-prefix by a friend": 90.0}
     path = tmp_path / "results" / "shoppers" / "epochs.json"
     path.write_text(json.dumps({"variants": {name: {"seconds": value} for name, value in costs.items()}}))
     return path
@@ -160,6 +160,10 @@ def test_time_to_a_quality_is_epochs_of_the_curve_times_what_one_costs(timed, tm
         "| tim4rec | every-position | - | 0.1000 | not reached | not reached |",
     ]
     assert "an epoch of prefixes costs 20 times one of every position, the way to 90 % 40 times." in text
+    friend = (
+        "by a friend costs 30 times ours of every position, the way to 90 % 60 times, were it to learn as ours does."
+    )
+    assert f"* mamba4rec: an epoch of prefixes {friend}" in text
     assert "([measured](../results/shoppers/epochs.json))" in text
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqrec_edu import ops
 from seqrec_edu.layers.conv import CausalConv
 from seqrec_edu.taps import tap
 
@@ -57,28 +58,50 @@ def differences(time: Int[Tensor, "b l"], last: Int[Tensor, " b"] | None = None,
 class TimeStepMap(nn.Module):
     """One factor τ per event and head from the gap before the event; causal, any length, O(l).
 
-    ``s = W2 silu(W1 gap + b1) + b2``;  ``s = conv(silu(conv(s)))`` (both causal, width 4);  ``τ = 1 + s``, or
-    ``τ = softplus(s)`` shifted to 1 at s = 0 where τ must not be negative (``positive``). ``activation`` is the one
-    between the convolutions.
+    ``s = W2 silu(W1 gap + b1) + b2``;  ``s = conv(silu(conv(s)))`` (both causal, width 4);  ``τ = 1 + s``.
+    ``activation`` is the one between the convolutions. A longer gap may raise τ or lower it, also below zero.
 
     This is the corrected reading of TiM4Rec's time branch (arXiv 2409.16182): the released code mixes all l positions
     with two l × l matrices, which is O(l²), tied to one length, and sees the future. ``state`` is the two windows.
     """
 
-    def __init__(
-        self, heads: int, hidden: int = 16, conv_width: int = 4, positive: bool = False, activation: str = "silu"
-    ):
+    def __init__(self, heads: int, hidden: int = 16, conv_width: int = 4, activation: str = "silu"):
         super().__init__()
         self.lift = nn.Linear(1, hidden)
         self.mix = nn.Linear(hidden, heads)
         self.smooth = CausalConv(heads, conv_width, activation)
         self.sharpen = CausalConv(heads, conv_width, activation=None)
-        self.positive = positive
 
     def forward(self, gap: Float[Tensor, "b l"], state: tuple | None = None) -> tuple[Float[Tensor, "b l h"], tuple]:
         first, second = state or (None, None)
         s = self.mix(F.silu(self.lift(gap[..., None])))
         s, first = self.smooth(s, first)
         s, second = self.sharpen(s, second)
-        tau = F.softplus(s + ONE_BEFORE_SOFTPLUS) if self.positive else 1 + s
-        return tap("time_factor", tau, "b l h"), (first, second)
+        return tap("time_factor", 1 + s, "b l h"), (first, second)
+
+
+class ForgettingMap(TimeStepMap):
+    """A factor τ ≥ 0 that never falls when a gap grows, so that a longer gap never remembers more.
+
+    ``TimeStepMap`` with every weight by its absolute value, ``softplus`` for both activations, and
+    ``τ = softplus(s + 0.54)``, which is 1 at s = 0. Sums and compositions of what only rises only rise: a weight may
+    become as small as it likes, but it cannot turn the effect of time round. Biases are free. So ``exp(τ dt A)``, the
+    mask of TiM4Rec's paper, only fades with time.
+    """
+
+    def __init__(self, heads: int, hidden: int = 16, conv_width: int = 4):
+        super().__init__(heads, hidden, conv_width, activation=None)
+
+    def forward(self, gap: Float[Tensor, "b l"], state: tuple | None = None) -> tuple[Float[Tensor, "b l h"], tuple]:
+        first, second = state or (None, None)
+        s = F.softplus(F.linear(gap[..., None], self.lift.weight.abs(), self.lift.bias))
+        s = F.linear(s, self.mix.weight.abs(), self.mix.bias)
+        s, first = _rising(self.smooth, s, first)
+        s, second = _rising(self.sharpen, F.softplus(s), second)
+        return tap("time_factor", F.softplus(s + ONE_BEFORE_SOFTPLUS), "b l h"), (first, second)
+
+
+def _rising(conv: CausalConv, x: Float[Tensor, "b l h"], state: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A convolution with the absolute values of its filters."""
+    weight, bias = conv.weight.abs().to(x.dtype), conv.bias.to(x.dtype)
+    return ops.causal_conv1d(x, weight, bias, activation=None, initial_state=state, return_state=True)

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seqrec_edu.layers.ssd import SSDConfig, SSDLayer
-from seqrec_edu.layers.time import LogGap, TimeStepMap
+from seqrec_edu.layers.time import ForgettingMap, LogGap, TimeStepMap
 from seqrec_edu.layers.time_official import GapUpdate, PositionMap, RowGap
 from seqrec_edu.ops.checks import axis_sizes
 
@@ -73,11 +73,14 @@ class TimeQuirks:
     def time_map(
         self, heads: int, placement: str, history_length: int | None = None, dropout: float = 0.0
     ) -> TimeStepMap | PositionMap:
-        """The module that turns gaps into τ "b l h". The last two arguments are ``PositionMap``'s."""
+        """The module that turns gaps into τ "b l h"; ``ForgettingMap`` for placement "decay". The last two arguments
+        are ``PositionMap``'s."""
         if placement not in PLACEMENTS:
             raise ValueError(f"placement of the time factor must be one of {', '.join(PLACEMENTS)}, got {placement!r}")
         if not self.mix_positions:
-            return TimeStepMap(heads, positive=placement == "decay", activation=self.activation(heads))
+            return (
+                ForgettingMap(heads) if placement == "decay" else TimeStepMap(heads, activation=self.activation(heads))
+            )
         if placement == "decay":
             raise ValueError(
                 'placement "decay" needs τ ≥ 0, and mix_positions gives negative τ too: choose placement "step", or '
@@ -108,8 +111,8 @@ class TimeAwareSSDLayer(nn.Module):
     ``τ = PositionMap(gap)`` with gaps from ``RowGap``, and ``GapUpdate`` makes the gaps of the next layer.
 
     ``placement="step"``: ``dt = softplus(dt · τ + b_dt)``, τ acts on what is kept and on what is written, before bias
-    and softplus: where the authors' code has it. ``"decay"``: ``exp(τ dt A)`` with τ ≥ 0, on what is kept only: the
-    formula of their paper, larger τ never remembers more. With τ = 1 both are Mamba-2.
+    and softplus: where the authors' code has it. ``"decay"``: ``exp(τ dt A)``, on what is kept only: the formula of
+    their paper, with τ from ``ForgettingMap``, so that a longer gap never remembers more. With τ = 1 both are Mamba-2.
 
     ``gap`` comes from ``quirks.gap_scale(…)``: "b l" at the first layer, what the layer before returned at the others.
     With ``pads_in_norm`` or ``mix_positions`` its l is exactly ``history_length`` and may exceed that of ``x "b l d"``

@@ -38,6 +38,8 @@ class TiM4RecConfig:
                     norm in the SSD. The authors have one number for both
     kaiming_init    convolutions start from normal(0, 2 / (channels · width)) with biases zero
     p2p_residual    the gap update has a gate per position, from an l × l map
+    single_layer_residual  a layer that is the only one adds its input too. Off, as in the authors' code (and that of
+                    Mamba4Rec): with n_layers = 1 the SSD alone carries everything. Nothing changes with more layers
     The last five   ``TimeQuirks``, each what the authors' code does otherwise
     """
 
@@ -58,6 +60,7 @@ class TiM4RecConfig:
     gate_norm_eps: float = 1e-5
     kaiming_init: bool = False
     p2p_residual: bool = False
+    single_layer_residual: bool = False
     float32_seconds: bool = False
     pads_in_norm: bool = False
     mix_positions: bool = False
@@ -88,21 +91,22 @@ class TiM4RecConfig:
 class TiM4Rec(Recommender):
     """State space duality whose steps follow the real time between events.
 
-    ``x = LN(dropout(embedding))``, then per layer ``x = LN(dropout(ssd(x, τ)) + x)`` and a Hardswish feed-forward, with
-    ``τ`` one factor per event and head from the gap before the event (``layers.TimeStepMap``). ``time`` says where τ
-    acts:
+    ``x = LN(dropout(embedding))``, then per layer ``x = LN(dropout(ssd(x, τ)) + x)`` (a single layer without ``+ x``,
+    see ``single_layer_residual``) and a Hardswish feed-forward, with ``τ`` one factor per event and head from the gap
+    before the event (``layers.TimeStepMap``). ``time`` says where τ acts:
 
     * ``"step"``: ``softplus(dt · τ + b)``, on what is kept and what is written: where the authors' code has it;
-    * ``"decay"``: ``exp(τ dt A)`` with τ ≥ 0, on what is kept only: the formula of the paper, a larger τ never
-      remembers more;
+    * ``"decay"``: ``exp(τ dt A)``, on what is kept only: the formula of the paper, with a τ ≥ 0 that never falls when
+      a gap grows (``layers.ForgettingMap``), so that a longer gap never remembers more;
     * ``"off"``: no time, the SSD backbone.
 
     Corrected against the released code: gaps in int64 seconds on a log scale, standardised over the training events
-    and zero at pads, instead of float32 seconds normalised over the padded row; and a causal per-event map instead of
-    two l × l matrices. ``mode="official"`` is the released code (``layers.TimeQuirks`` says what each part of it does
-    and costs), ``preset`` the settings released with it. It is not causal, has no ``step``, and histories are padded
-    to exactly ``history_length`` in the time branch. Its published size without embeddings is 138,330 at l = 50 and
-    290,130 at l = 200, 127,648 without time. Fan et al. 2024 (arXiv 2409.16182).
+    and zero at pads, instead of float32 seconds normalised over the padded row; a causal per-event map instead of two
+    l × l matrices; SiLU after the convolutions, where theirs falls back to Hardswish. ``mode="official"`` is the
+    released code (``layers.TimeQuirks`` says what each part of it does and costs), ``preset`` the settings released
+    with it. It is not causal, has no ``step``, and histories are padded to exactly ``history_length`` in the time
+    branch. Its size without embeddings, counted from that code, is 138,330 at l = 50 and 290,130 at l = 200, 127,648
+    without time. Fan et al. 2024 (arXiv 2409.16182).
     """
 
     name = "tim4rec"
@@ -112,6 +116,7 @@ class TiM4Rec(Recommender):
         super().__init__(config)
         quirks, last = config.quirks, config.n_layers - 1
         self.causal = not config.whole_rows
+        self.residual = config.n_layers > 1 or config.single_layer_residual
         self.embedding_norm.eps = config.norm_eps
         ssd = quirks.sizes(_sizes(config))
         self.ssds = nn.ModuleList(SSDLayer(ssd) for _ in range(config.n_layers))
@@ -162,7 +167,8 @@ class TiM4Rec(Recommender):
         for i in range(self.config.n_layers):
             before = None if states is None else states[i]
             y, gap, after = self._mixed(i, x, gap, before, mask)
-            x = self.norms[i](self.dropout(y) + x) if self.config.n_layers > 1 else self.norms[i](self.dropout(y))
+            y = self.dropout(y)
+            x = self.norms[i](y + x if self.residual else y)
             x = self.feed_forwards[i](x)
             carried.append(after)
         return tap("hidden", x, "b l d"), (batch.time[:, -1], carried)

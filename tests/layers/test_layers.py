@@ -9,6 +9,7 @@ from seqrec_edu.layers import (
     CausalConv,
     Dropout,
     FeedForward,
+    ForgettingMap,
     LogGap,
     MambaConfig,
     MambaLayer,
@@ -73,15 +74,33 @@ def test_gaps_survive_large_timestamps():
         gap.measure(torch.tensor([5, 5, 5]))
 
 
-def test_time_factor_is_one_when_the_map_is_silent_and_never_negative_when_it_must_not_be():
-    for positive in (False, True):
-        silent = TimeStepMap(3, positive=positive)
-        for parameter in silent.sharpen.parameters():
-            nn.init.zeros_(parameter)
-        torch.testing.assert_close(silent(torch.randn(2, 5))[0], torch.ones(2, 5, 3))
-    wild = TimeStepMap(3, positive=True)
-    nn.init.normal_(wild.sharpen.weight, std=100.0)
-    assert (wild(torch.randn(2, 5))[0] >= 0).all()
+@pytest.mark.parametrize("kind", [TimeStepMap, ForgettingMap])
+def test_time_factor_is_one_when_the_map_is_silent(kind):
+    silent = kind(3)
+    for parameter in silent.sharpen.parameters():
+        nn.init.zeros_(parameter)
+    torch.testing.assert_close(silent(torch.randn(2, 5))[0], torch.ones(2, 5, 3))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_forgetting_map_never_falls_when_a_gap_grows(seed):
+    """Whatever its weights, and whichever of the gaps it is; a free map does fall."""
+    torch.manual_seed(seed)
+    gaps = torch.randn(1, 9, dtype=torch.float64).expand(40, 9).clone()
+    for event in range(9):
+        longer = gaps.clone()
+        longer[:, event] = torch.linspace(-4, 4, 40)
+        rising, free = (wild(kind(3).double())(longer)[0] for kind in (ForgettingMap, TimeStepMap))
+        assert (rising >= 0).all() and (rising.diff(dim=0) >= 0).all()
+        assert (rising.diff(dim=0)[:, event] > 0).any(), "and it does hear the gap"
+        assert (free.diff(dim=0)[:, event] < 0).any()
+
+
+def wild(layer):
+    """Weights and biases far from where they start."""
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter)
+    return layer
 
 
 def test_dropout_keeps_the_mean_and_its_share():

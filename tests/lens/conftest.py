@@ -37,6 +37,7 @@ LAYERS = {
     "MambaLayer": (lambda: MambaLayer(MAMBA), (), {}),
     "SSDLayer": (lambda: SSDLayer(SSD), (), {}),
     "TimeStepMap": (lambda: layers.TimeStepMap(2), (), {}),
+    "ForgettingMap": (lambda: layers.ForgettingMap(2), (), {}),
     "SelfAttention": (lambda: layers.SelfAttention(8, 2, causal=True), (), {}),
     "SelfAttention, both ways": (lambda: layers.SelfAttention(8, 2, causal=False), (), {}),
     "TimeAwareSSDLayer": (lambda: TimeAwareSSDLayer(SSD), (), {}),

@@ -7,7 +7,17 @@ import torch
 import torch.nn.functional as F
 
 from seqrec_edu.data.batches import Batch
-from seqrec_edu.layers import OFFICIAL, CausalConv, GapUpdate, LogGap, PositionMap, RowGap, TimeQuirks, TimeStepMap
+from seqrec_edu.layers import (
+    OFFICIAL,
+    CausalConv,
+    ForgettingMap,
+    GapUpdate,
+    LogGap,
+    PositionMap,
+    RowGap,
+    TimeQuirks,
+    TimeStepMap,
+)
 from seqrec_edu.models import TiM4Rec, TiM4RecConfig, build
 from seqrec_edu.training.checkpoint import load_model, save_model
 from seqrec_edu.training.objectives import NotCausal, check_objective
@@ -109,6 +119,23 @@ def test_corrected_keeps_names_and_settings_of_its_checkpoints():
     assert list(model.settings()) == named.split()
     assert model.settings() == build("tim4rec", n_items=30, history_length=50).settings()
     assert model.causal and isinstance(model.gap, LogGap) and isinstance(model.time_maps[0], TimeStepMap)
+
+
+def test_a_single_layer_adds_its_input_only_where_told():
+    """One layer alone has no residual, as in the authors' code, unless asked; two always have one."""
+    for layers, alike in ((1, False), (2, True)):
+        without, told = (small(n_layers=layers, single_layer_residual=each) for each in (False, True))
+        assert torch.equal(without(batch()), told(batch())) == alike
+    one = small(n_layers=1)
+    torch.nn.init.zeros_(one.ssds[0].out_proj.weight)
+    torch.nn.init.zeros_(one.ssds[0].out_proj.bias)
+    hidden = one(batch())
+    assert torch.equal(hidden, hidden[:1, :1].expand_as(hidden)), "a silent layer alone lets nothing through"
+
+
+def test_the_map_of_the_decay_never_falls_when_a_gap_grows():
+    assert isinstance(small(time="decay").time_maps[0], ForgettingMap)
+    assert type(small(time="step").time_maps[0]) is TimeStepMap
 
 
 def test_official_is_corrected_with_all_its_quirks():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqrec_edu.lens.rungs import prefer
 from seqrec_edu.lens.subject import Subject
+from seqrec_edu.lens.variants import filled_to
 from seqrec_edu.lens.verdict import FAILS, HOLDS, NOT_APPLICABLE, Property
 
 LONGEST = 512
@@ -62,23 +64,37 @@ def work(module: Subject, length: int) -> int:
 
 
 def cost(module: Subject, limit: int | None) -> Property:
-    """Work grows at most with the square of the length; the exponent is what grows beyond the straight line."""
-    longest = min(LONGEST, limit or LONGEST) // 4 * 4
+    """Work grows at most with the square of the length; the exponent is what grows beyond the straight line.
+
+    A model that fills every row to ``limit`` places itself is built anew for each length, since in one model a part of
+    the work, or all of it, is the same for short histories and long ones.
+    """
+    fills = filled_to(module.module) is not None
+    longest = LONGEST if fills else min(LONGEST, limit or LONGEST) // 4 * 4
     lengths = [longest // 4, longest // 2, longest]
     try:
-        counts = [work(module, length) for length in lengths]
+        counts = [work(_built_for(module, length) if fills else module, length) for length in lengths]
     except (ValueError, RuntimeError) as error:
         return Property("cost", NOT_APPLICABLE, None, f"It takes rows of one length only: {error}")
     if not any(counts):
         return Property("cost", NOT_APPLICABLE, None, "It computes nothing in evaluation mode.")
     exponent = growth(counts)
     said = f"From {lengths[1]} to {lengths[2]} events the work grows {counts[2] / counts[1]:.2f} times"
+    if fills:
+        said = f"It fills its rows with pads. Built for {lengths[2]} events, not {lengths[1]}, its work is "
+        said += f"{counts[2] / counts[1]:.2f} times as much"
     if exponent == 0:
         return Property("cost", HOLDS, exponent, f"{said}: every history costs about as much as the longest.")
     kind = f"a part of it with length^{exponent:.2f}"
     if exponent < 1.1:
         kind = "linear" if exponent == 1 else "linear but for a logarithm"
     return Property("cost", HOLDS if exponent <= STEEPEST else FAILS, exponent, f"{said}: {kind}.")
+
+
+def _built_for(module: Subject, length: int) -> Subject:
+    """The same model with other weights, which do not count, and rows of ``length`` places."""
+    model = module.module
+    return module.with_module(type(model)(replace(model.config, history_length=length)).to(module.like).eval())
 
 
 def growth(counts: list[int]) -> float:

@@ -128,20 +128,22 @@ def time_shift(module: Subject) -> Property:
 
 
 def parameters(module: Subject) -> Property:
-    """Every trained parameter changes some real output."""
+    """Every parameter changes some real output; a frozen one is asked too, for a dead one is often frozen."""
     gradients = {
         name.removeprefix("parameter "): float(gradient.norm())
-        for name, gradient in values_and_gradients(module).items()
+        for name, gradient in values_and_gradients(module.thawed()).items()
         if name.startswith("parameter ")
     }
-    if not gradients:
-        return Property("parameters", NOT_APPLICABLE, None, "It has no parameters to train.")
-    sizes = {name: p.numel() for name, p in module.module.named_parameters()}
+    known = dict(module.module.named_parameters())
     unused = tuple(name for name, size in gradients.items() if size == 0)
+    if not gradients or not (unused or any(p.requires_grad for p in known.values())):
+        return Property("parameters", NOT_APPLICABLE, None, "It has no parameters to train.")
     rounding = 1e-13 if module.exact else 1e-6
     silent = [name for name, size in gradients.items() if 0 < size <= rounding * max(gradients.values())]
-    total, idle = sum(sizes[name] for name in gradients), sum(sizes[name] for name in unused)
+    frozen = [name for name in gradients if not known[name].requires_grad and name not in (*unused, *silent)]
+    total, idle, still = (sum(known[name].numel() for name in names) for names in (gradients, unused, frozen))
     note = f" Without effect though used, their gradient is only rounding: {', '.join(silent)}." if silent else ""
+    note += f" Frozen, though with an effect: {still:,} of them." if frozen else ""
     if unused:
         said = f"{idle:,} of {total:,} parameters have no gradient: {', '.join(unused)}.{note}"
         return Property("parameters", FAILS, idle, said, names=(*unused, *silent))

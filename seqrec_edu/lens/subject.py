@@ -109,18 +109,27 @@ class Subject:
                 if p.requires_grad and p.numel():
                     step = torch.randn(p.shape, generator=draw).to(p) * (MOVE + 0.1 * p.std(correction=0))
                     p.copy_((p + step).to(torch.float32) if p.is_floating_point() else p + step)
-            for embedding in module.modules():
+            for before, embedding in zip(self.module.modules(), module.modules(), strict=True):
                 if isinstance(embedding, nn.Embedding) and embedding.padding_idx is not None:
-                    embedding.weight[embedding.padding_idx] = 0  # never trained
-        return self._with(module)
+                    pad = embedding.padding_idx  # what is read as a pad has no gradient: zero, or as it was drawn
+                    embedding.weight[pad] = before.weight[pad].float()
+        return self.with_module(module)
+
+    def thawed(self) -> Subject:
+        """The same module with a gradient for every parameter, frozen ones too."""
+        module = copy.deepcopy(self.module)
+        for p in module.parameters():
+            p.requires_grad_(p.requires_grad or p.is_floating_point() or p.is_complex())
+        return self.with_module(module)
 
     def single(self) -> Subject:
         """The same module in float32."""
-        copied = self._with(copy.deepcopy(self.module).float())
+        copied = self.with_module(copy.deepcopy(self.module).float())
         copied.exact = False
         return copied
 
-    def _with(self, module: nn.Module) -> Subject:
+    def with_module(self, module: nn.Module) -> Subject:
+        """Another module in this one's place, called in the same way with the same histories."""
         return Subject(module, self.args, self.inner, self.length, self.n_items, self.seed, self.exact)
 
     def _call(self, rows: Rows) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from torch import nn
 from seqrec_edu import layers
 from seqrec_edu.lens import AuditError, CannotCall, audit, dependence
 from seqrec_edu.lens.audit import PROPERTIES
-from seqrec_edu.lens.cost import growth
 from seqrec_edu.models import MODELS
 from tests.lens.conftest import (
     LAYERS,
@@ -52,11 +51,14 @@ def test_what_a_model_declares_about_later_events_is_so(name):
 
 
 def test_official_time_branch_reads_ahead_as_declared():
-    found = audit(small("tim4rec", mode="official", history_length=24))
+    model = small("tim4rec", mode="official", history_length=24)
+    found = audit(model)
     assert found.declared is False and found["causal"].verdict == "fails"
     assert np.triu(found.streams["time"], 1).any() and not np.triu(found.streams["item"], 1).any()
     assert found["time shift"].verdict == "fails"  # the pads' jump is minus the date
-    assert all("update" in name or "updates" in name for name in found.unused)
+    dead = tuple(f"updates.1.{part}" for part in ("gate.weight", "gate.bias", "norm.weight", "norm.bias"))
+    assert found.unused == tuple(model.unused_parameters()) == dead  # frozen, for no gradient could ever come
+    assert found["parameters"].verdict == "fails" and found["parameters"].measured == 24 + 1 + 2 * 24
     with pytest.raises(AuditError, match="time shift: fails"):
         found.check()
 
@@ -153,6 +155,18 @@ def test_a_parameter_without_effect_is_named():
     assert found["parameters"].measured == 27 and "27 of" in found["parameters"].sentence
 
 
+def test_a_parameter_frozen_on_purpose_is_told_from_a_dead_one():
+    model = Items(dead=True)
+    model.forgotten.bias.requires_grad_(False)
+    model.item_embedding.requires_grad_(False)
+    found = audit(model, only=["parameters"])["parameters"]
+    assert found.names == ("forgotten.weight", "forgotten.bias")
+    assert found.sentence.endswith("Frozen, though with an effect: 248 of them.")
+    assert not model.item_embedding.weight.requires_grad
+    found = audit(Items().requires_grad_(False), only=["parameters"])["parameters"]
+    assert found.verdict == "does not apply" and not found.names
+
+
 def test_clobbered_steps_show_as_softplus_of_zero():
     found = audit(Wrapped(), only=["step sizes"])["step sizes"]
     assert found.verdict == "fails" and found.measured == pytest.approx(0.693, abs=1e-3) and "0.693" in found.sentence
@@ -213,30 +227,6 @@ def test_histories_that_mix_chance_and_nan_are_found():
     assert found["finite"].verdict == "fails" and found["finite"].measured == 8
     with pytest.raises(AuditError, match="finite: fails"):
         found.check()
-
-
-def test_cost_is_counted_and_its_exponent_is_that_of_what_bends():
-    assert growth([n for n in (100, 200, 400)]) == 1
-    assert growth([50 * n + n * n for n in (100, 200, 400)]) == pytest.approx(2)
-    assert growth([n**3 for n in (10, 20, 40)]) == pytest.approx(3)
-    assert growth([7 * n + n * k for n, k in ((64, 6), (128, 7), (256, 8))]) == pytest.approx(1)
-    assert growth([9, 9, 9]) == 0
-
-    class Cubic(nn.Module):
-        def forward(self, x):
-            scores = x @ x.transpose(1, 2)
-            return (scores @ scores.tril()) @ x
-
-    found = audit(Cubic(), only=["cost"])["cost"]
-    assert found.verdict == "fails" and found.measured == pytest.approx(3, abs=0.1)
-    same = [audit(layers.SelfAttention(8, 2, causal=True), only=["cost"])["cost"] for _ in range(2)]
-    assert same[0] == same[1] and "length^2.00" in same[0].sentence
-    own = nn.TransformerEncoderLayer(8, 2, batch_first=True)
-    assert audit(own, only=["cost"])["cost"].measured == pytest.approx(2, abs=0.05)
-    assert (
-        "every history costs about as much"
-        in audit(layers.SpectralFilter(layers.SpectralFilterConfig(8, 24)), only=["cost"])["cost"].sentence
-    )
 
 
 def test_the_module_and_the_random_streams_stay_as_they_were():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqrec_edu.reproduce import Reproduction
 
 app = typer.Typer()
+RESULTS = Path("benchmarks/results")
 
 PaperName = Annotated[
     str | None, typer.Argument(metavar="[PAPER]", help="tim4rec, mlsa4rec or echomamba4rec.", show_default=False)
@@ -32,7 +33,9 @@ Where = Annotated[Path | None, option("--from", help="Folder to take data from, 
 Threads = Annotated[int | None, option("--threads", min=1, help="Of the CPU. Default: one per core.")]
 On = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 Collect = Annotated[bool, typer.Option("--collect", help="Copy finished receipts and ranks from OUT to RESULTS.")]
-Page = Annotated[bool, typer.Option("--page", help="Write docs/reproduction.md from RESULTS.")]
+Page = Annotated[
+    bool, typer.Option("--page", help="Write docs/reproduction.md from RESULTS, or RESULTS/reproduction.md of others.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and nothing on the way.")]
 
 
@@ -44,7 +47,7 @@ def reproduce(
     only: Only = None,
     out: Out = Path("runs/reproduce"),
     collect: Collect = False,
-    results: Results = Path("benchmarks/results"),
+    results: Results = RESULTS,
     page: Page = False,
     data_option: DataOptions = None,
     mirror: Where = None,
@@ -73,13 +76,15 @@ def reproduce(
                 data_options=typed.data_options(data_option or (), None), mirror=mirror,
             )  # fmt: skip
             _show(done)
+            if done.elsewhere:
+                typer.echo(f"\nnot in the table, another process was at it: {'; '.join(done.elsewhere)}")
             failed = done.failed
         if collect:
             _collect(out, results)
         if page:
-            from seqrec_edu.reproduce.page import write_page
+            from seqrec_edu.reproduce.page import PAGE, write_page
 
-            typer.echo(f"wrote {write_page(results)}")
+            typer.echo(f"wrote {write_page(results, PAGE if results == RESULTS else results / PAGE.name)}")
         if failed:
             typer.echo(f"error: {len(failed)} of the runs failed: {'; '.join(failed)}", err=True)
             raise typer.Exit(1)

@@ -16,6 +16,7 @@ from seqrec_edu.reproduce.published import TAGS, figures
 from seqrec_edu.reproduce.results import Outcome, Outcomes, read_results
 from seqrec_edu.reproduce.variants import VARIANTS
 from seqrec_edu.reproduce.verdict import NOT_RUN, Judged
+from seqrec_edu.training.receipts import Receipt
 
 PAGE = Path("docs") / "reproduction.md"
 MAKE = "`seqrec-edu reproduce --page`"
@@ -39,14 +40,14 @@ with Adam at a constant rate; that does not fit on the machine that made these r
 warm-up and a cosine, far fewer epochs, the width, depth, state and dropout of their papers (SSD4Rec: a quarter of its
 width), and the objective that the table names. *every-position* asks for every event of a history at once; only causal
 models may, and that they do is our choice. *prefix* asks for one target per history, as the papers do, for few epochs.
-*cloze* fills in events that were blanked out, at half the rate of the others, at which alone it learns. Variants called
-*official* have the authors' wiring and released settings, with this training all the same.
+*cloze* fills in events that were blanked out, at half the rate of the others. Variants called *official* have the
+authors' wiring and released settings, with this training all the same.
 
 **How to read the numbers.** Means over seeds ± their standard deviation, with a 95 % interval over users. Claims are
 judged on paired differences over users joined with the spread between seeds (`seqrec_edu/reproduce/verdict.py` has the
 method): *supported* where the interval of NDCG@10 lies above zero, *contradicted* below, else *cannot tell*. Each
-interval is at 95 % by itself: of twenty claims about nothing, one would come out supported or contradicted. "Cannot
-tell" is not "no effect": the interval says how large one may be.
+interval is at 95 % by itself and rather wide than narrow: of twenty claims about nothing, at most one would come out
+supported or contradicted. "Cannot tell" is not "no effect": the interval says how large one may be.
 A published figure *agrees* where it lies within our interval over users, widened by the range of the figures published
 for the same model on the same data and by the range of ours over seeds. Parameters include the item embedding. Training
 time and the highest memory are those of one run. How far the source of a published figure reaches:
@@ -116,7 +117,21 @@ def _dataset(data: str, outcomes: Outcomes, page: Path) -> list[str]:
         row[0] = f"{row[0]}: {VARIANTS[outcome.variant].about}"
         row[report.RESULT_HEADER.index("seeds")] = _links(outcome, page)
         rows.append(row)
-    return [f"## {data}", head, *filter(None, [beware]), _table(report.RESULT_HEADER, rows)]
+    older = _older(next(iter(next(iter(outcomes.values())).paths.values())).parents[1], page)
+    return [f"## {data}", head, *filter(None, [beware]), _table(report.RESULT_HEADER, rows), *older]
+
+
+def _older(folder: Path, page: Path) -> list[str]:
+    """Receipts that lie beside the variants instead of in one: of `seqrec-edu train`, with any settings."""
+    receipts = {path: Receipt.read(path) for path in sorted(folder.glob("*.json")) if path.name != EPOCHS_FILE}
+    shown = [
+        f"[{each.name}]({Path(os.path.relpath(path, page.parent)).as_posix()}) "
+        f"(NDCG@10 {each.metrics['test']['values']['NDCG@10']['value']:.4f})"
+        for path, each in receipts.items()
+    ]
+    return (
+        [f"Older single runs, with other settings and without ranks, not judged: {', '.join(shown)}."] if shown else []
+    )
 
 
 def _cautions(data: str, outcomes: Outcomes) -> list[str]:
@@ -216,7 +231,20 @@ def _published(data: str, outcomes: Outcomes) -> list[str]:
     if not rows:
         return ["### Published figures", "None was found for these data."]
     header = ("published", "metric", "value", "source", "here", "ours", "verdict", "note")
-    return ["### Published figures", _table(header, rows)]
+    return ["### Published figures", _table(header, rows), *_spread(data)]
+
+
+def _spread(data: str) -> list[str]:
+    """How far apart comparable figures lie that were published for one model."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for figure in (each for each in figures() if each.data == data and each.comparable):
+        for metric, value in figure.values.items():
+            values.setdefault((figure.model, metric), []).append(value)
+    told = [
+        f"{model} {metric} {min(each):.4f} to {max(each):.4f} ({len(each)} figures)"
+        for (model, metric), each in values.items() if len(each) > 1
+    ]  # fmt: skip
+    return [f"Published for one and the same model: {'; '.join(told)}."] if told else []
 
 
 def _elsewhere(results: Mapping[str, Outcomes]) -> list[str]:

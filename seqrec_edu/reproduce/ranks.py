@@ -17,6 +17,7 @@ from seqrec_edu.data.files import write_whole
 from seqrec_edu.data.split import Split
 
 RANKS_FILE = "ranks.npz"
+REMEDY = "delete the file and give the same command again, which only ranks once more"
 
 
 class BadRanks(ValueError):
@@ -52,9 +53,9 @@ class Ranks:
             with np.load(path, allow_pickle=False) as stored:
                 doubled, users, asked = stored["doubled"], stored["users"], str(stored["asked"])
         except Exception as error:  # numpy, zipfile and zlib each have errors of their own for damaged bytes
-            raise BadRanks(f"{path} holds no ranks ({error}); run the variant again") from error
+            raise BadRanks(f"{path} holds no ranks: {REMEDY}") from error
         if doubled.ndim != 1 or doubled.shape != users.shape:
-            raise BadRanks(f"{path} holds {doubled.shape} ranks of {users.shape} users; run the variant again")
+            raise BadRanks(f"{path} holds {doubled.shape} ranks of {users.shape} users: {REMEDY}")
         return cls(doubled / 2.0, users.astype(np.int64), asked)
 
 

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from seqrec_edu.data.files import write_whole
 from seqrec_edu.reproduce.budget import BUDGETS
 from seqrec_edu.reproduce.curves import BY, CURVE, Curve, curve_of_run, read_epoch_seconds
-from seqrec_edu.reproduce.ranks import RANKS_FILE, Ranks
+from seqrec_edu.reproduce.ranks import RANKS_FILE, REMEDY, BadRanks, Ranks
 from seqrec_edu.reproduce.runner import RECEIPT
 from seqrec_edu.reproduce.variants import VARIANTS
+from seqrec_edu.training.metrics import metrics
 from seqrec_edu.training.receipts import Receipt
 
 
@@ -120,11 +123,21 @@ def _outcomes(triples: Iterator[tuple[Path, Path, str]]) -> Outcomes:
             raise BadResults(f"{path} and {outcome.paths[receipt.seed]} are of one seed, {receipt.seed}: keep one")
         outcome.receipts[receipt.seed], outcome.paths[receipt.seed] = receipt, path
         if ranks.exists():
-            outcome.ranks[receipt.seed] = Ranks.read(ranks)
+            outcome.ranks[receipt.seed] = _ranks_of(receipt, ranks)
     for outcome in outcomes.values():
         _check_alike(outcome)
     _check_one_question(outcomes)
     return outcomes
+
+
+def _ranks_of(receipt: Receipt, path: Path) -> Ranks:
+    """The ranks beside a receipt; those of another run give another mean."""
+    ranks = Ranks.read(path)
+    told = receipt.metrics["test"]["values"]["NDCG@10"]["value"]
+    found = metrics(torch.from_numpy(ranks.ranks), (10,))["NDCG@10"]
+    if abs(found - told) > 1e-6:
+        raise BadRanks(f"{path} gives NDCG@10 {found:.4f}, the receipt beside it says {told:.4f}: {REMEDY}")
+    return ranks
 
 
 def _with_curves(outcome: Outcome, seconds: Mapping[str, float]) -> Outcome:

@@ -67,6 +67,7 @@ class Reproduction:
     folder: Path
     finished: list[Job] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    elsewhere: list[str] = field(default_factory=list)  # runs that another process was at
 
 
 def reproduce(
@@ -94,7 +95,9 @@ def reproduce(
     before the first run begins.
     """
     chosen = paper(name)
-    plans = planned(only or chosen.runs, data, budget, data_options or {}, mirror)
+    if only is not None and not only:
+        raise ValueError("expected at least one variant to run, got an empty list")
+    plans = planned(chosen.runs if only is None else only, data, budget, data_options or {}, mirror)
     jobs = _jobs(plans, seeds, Path(out))
     shown = jobs[0].plan.record.data["name"]
     done = Reproduction(chosen, shown, Path(out) / shown)
@@ -111,7 +114,9 @@ def reproduce(
             done.failed[job.name] = str(error)
             say(f"{job.name} failed: {error}")
             continue
-        if line is not None:
+        if line is None:
+            done.elsewhere.append(job.name)
+        else:
             done.finished.append(job)
         say(f"{job.name}: {line or 'another process is at it; left to that one'}")
     return done

@@ -12,8 +12,9 @@ the lopsidedness of the first and covers at least as often as it says (a test si
 nothing in one training corresponds to another. With one seed there is no s², and no verdict.
 
 A claim is *supported* where the interval of NDCG@10 lies above zero, *contradicted* below, and else the evidence
-*cannot tell*. Each interval is at 95 % by itself: of twenty claims about nothing one would come out supported or
-contradicted all the same.
+*cannot tell*. Each interval is at 95 % by itself: of twenty claims about nothing at most one would come out supported
+or contradicted all the same. Rather fewer: with few seeds the noise of single trainings is in both parts, and in
+simulations with two or three seeds the joined interval covered 96 to 99 %.
 """
 
 from __future__ import annotations

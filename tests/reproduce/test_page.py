@@ -8,6 +8,7 @@ import pytest
 
 from seqrec_edu.reproduce import VARIANTS, BadCurve, BadResults, Curve, collect, read_results, read_runs
 from seqrec_edu.reproduce.page import PAGE, page_of, write_page
+from seqrec_edu.reproduce.ranks import BadRanks, Ranks
 from seqrec_edu.training import BadReceipt, Receipt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,23 @@ def test_published_figures_stand_beside_ours_on_the_same_data(keep, tmp_path):
     beside, elsewhere = text.split("## Published on data that were not run here")
     row = r"\| SASRec, RecBole, 5-core \| NDCG@10 \| 0\.0594 \| .* \| sasrec \| 0\.\d{4} \[.*\] \| (agrees|differs)"
     assert re.search(row, beside) and "| kuairand-pure |" in elsewhere and "| ml-100k |" not in elsewhere
+
+
+def test_older_receipts_and_the_spread_of_published_figures_are_told(keep, tmp_path):
+    path = keep("mamba4rec", 0, data="ml-1m")
+    older = path.parents[1] / "mamba4rec.json"
+    older.write_bytes(path.read_bytes())
+    text = page_of(read_results(tmp_path / "results"), tmp_path / "docs" / "page.md")
+    assert "not judged: [mamba4rec](../results/ml-1m/mamba4rec.json) (NDCG@10 0." in text
+    assert re.search(r"one and the same model: .*mamba4rec HR@10 0\.3005 to 0\.3253 \(\d figures\)", text)
+
+
+def test_ranks_of_another_run_are_refused(keep, tmp_path):
+    path = keep("sasrec", 0).with_suffix(".npz")
+    was = Ranks.read(path)
+    Ranks(was.ranks + 1, was.users, was.asked).write(path)
+    with pytest.raises(BadRanks, match=r"seed-0.npz gives NDCG@10 0\.\d{4}, the receipt beside it says .*: delete the"):
+        read_results(tmp_path / "results")
 
 
 def test_an_empty_folder_gives_a_page_without_results(tmp_path):

@@ -37,10 +37,10 @@ def test_it_ends_in_a_table_with_intervals_and_verdicts(tmp_path):
     assert any(line.startswith("TiM4Rec ranks better than SASRec.") and "not run" in line for line in lines)
     quiet = call("tim4rec", *QUICK, *only, "--quiet", "--collect", "--page", "--results", "kept")
     assert "5 receipts with ranks copied from runs/reproduce to kept" in quiet and "of 5:" not in quiet
-    page = (tmp_path / "docs" / "reproduction.md").read_text(encoding="utf-8")
-    assert "[1](../kept/shoppers/tim4rec/seed-1.json)" in page
-    assert call("--page", "--results", "kept") == "wrote docs/reproduction.md\n"
-    assert (tmp_path / "docs" / "reproduction.md").read_text(encoding="utf-8") == page
+    page = (tmp_path / "kept" / "reproduction.md").read_text(encoding="utf-8")
+    assert "[1](shoppers/tim4rec/seed-1.json)" in page and not (tmp_path / "docs").exists()
+    assert call("--page", "--results", "kept") == "wrote kept/reproduction.md\n"
+    assert (tmp_path / "kept" / "reproduction.md").read_text(encoding="utf-8") == page
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,7 @@ def test_it_ends_in_a_table_with_intervals_and_verdicts(tmp_path):
         (["sigma", *QUICK], "no paper is called 'sigma'; there are tim4rec, mlsa4rec, echomamba4rec"),
         (["tim4rec", *QUICK, "--only", "sasrec,sassrec"], "no variant is called 'sassrec'; there are popularity,"),
         (["tim4rec", "--data", "ml-10k"], "ml-10k"),
+        (["tim4rec", *QUICK, "--only", ","], "expected at least one variant to run, got an empty list"),
     ],
 )
 def test_what_does_not_exist_is_named_with_what_does(arguments, message):

@@ -87,7 +87,7 @@ def test_a_run_that_another_process_is_at_is_left_alone(quick, tmp_path):
     with turn(tmp_path / "out" / "shoppers" / "sasrec" / "seed-0") as mine:
         assert mine
         done, said = quick(only=["sasrec"])
-    assert not done.finished and "another process is at it" in said
+    assert not done.finished and done.elsewhere == ["sasrec, seed 0"] and "another process is at it" in said
     done, _ = quick(only=["sasrec"])
     assert len(done.finished) == 1
 

@@ -16,7 +16,7 @@ from seqrec_edu.layers import (
     initialise,
 )
 from seqrec_edu.models.recommender import Recommender
-from seqrec_edu.models.released import Quirks, Released, adam, draw_pad, overwrite_steps, whole_rows
+from seqrec_edu.models.released import Quirks, Released, adam, but_for, draw_pad, overwrite_steps, whole_rows
 from seqrec_edu.taps import tap
 
 FILTERS = ("circular", "causal", "off")
@@ -32,7 +32,8 @@ class EchoMamba4RecConfig(Quirks):
     filter          "circular", the authors'; "causal", ours: reads no later event; "off"
     backward        "aligned", the authors'; "reversed", ours: not turned round again, so that the last event has read
                     the whole history newest first; "off"
-    mode            "corrected", or "official": all five quirks at once
+    mode            "corrected", or "official": all six quirks at once. With another filter or backward it is the
+                    authors' model with that part changed; a part that is "off" takes its quirk along, the others stay
 
     The quirks are those of the authors' code (September 2024), off by default:
 
@@ -43,6 +44,8 @@ class EchoMamba4RecConfig(Quirks):
     nested_pairs       n_layers pairs of Mambas in each of n_layers layers. Cost: n_layers² pairs, four with two layers
     random_pad         see ``models.released``; it shows through pads_in_filter, or without a filter through flip_axis
     overwritten_steps  see ``models.released``
+    drop_sum           behind the gate the sum with the residual drops out, not the branch alone. Cost: numbers of the
+                       event itself are lost as well, on the one way that leads past the gate
     """
 
     n_items: int
@@ -61,6 +64,7 @@ class EchoMamba4RecConfig(Quirks):
     nested_pairs: bool = False
     random_pad: bool = False
     overwritten_steps: bool = False
+    drop_sum: bool = False
 
     def __post_init__(self):
         letting_in = ("flip_axis",) if self.filter == "off" else ("pads_in_filter",)
@@ -72,7 +76,8 @@ class EchoMamba4RecConfig(Quirks):
     @property
     def reads_pads(self) -> bool:
         """Whether pads are read, so that there must be as many as the authors have."""
-        return self.has("pads_in_filter", "flip_axis")
+        filtered = self.filter != "off" and self.has("pads_in_filter")
+        return filtered or (self.backward != "off" and self.has("flip_axis"))
 
     @property
     def mamba(self) -> MambaConfig:
@@ -100,11 +105,10 @@ class EchoMamba4Rec(Released, Recommender):
     each history is asked once, at its end. Corrected against the authors' code: pads are zero for the filter, only the
     real events are turned round, and n_layers counts pairs. Even so, at the last event the backward Mamba has read that
     event only; what it adds there it owes to the filter or to a second layer (``backward="reversed"`` changes that).
-    With the causal filter, or none, and without the backward Mamba the model is causal.
+    With the causal filter, or none, and without the backward Mamba the model is causal; with none it can ``step``.
 
     The body has 94,016 parameters at l = 50 and 103,616 at l = 200. The authors' code holds another 62,592, a
-    multi-query attention that is built and never called; it is left out here. Where they drop out the sum with the
-    residual after the gate, here the branch alone drops out, as everywhere. arXiv 2406.02638.
+    multi-query attention that is built and never called; it is left out here. arXiv 2406.02638.
     """
 
     name = "echomamba4rec"
@@ -124,14 +128,30 @@ class EchoMamba4Rec(Released, Recommender):
         if config.has("overwritten_steps"):
             overwrite_steps(self)
 
+    @property
+    def most_events(self) -> int | None:
+        return self.config.history_length if self.config.reads_pads or self.config.filter != "off" else None
+
+    def settings(self) -> dict[str, Any]:
+        """Without ``drop_sum`` where it is off."""
+        return but_for(super().settings(), drop_sum=False)
+
     def forward(self, batch: Batch):
+        return self._through(batch, None)[0]
+
+    def _advance(self, batch, state):
+        recurrent = self.config.filter == self.config.backward == "off"
+        return self._through(batch, state) if recurrent else super()._advance(batch, state)
+
+    def _through(self, batch, state):
         item, mask = batch.item, batch.mask
         if self.config.reads_pads:
             item, mask = whole_rows("EchoMamba4Rec", batch, self.config.history_length)
-        x = self.embed(item)
-        for layer in self.layers:
-            x = layer(x, mask)
-        return tap("hidden", x[:, : batch.item.shape[1]], "b l d")
+        x, carried = self.embed(item), []
+        for i, layer in enumerate(self.layers):
+            x, after = layer(x, mask, state and state[i])
+            carried.append(after)
+        return tap("hidden", x[:, : batch.item.shape[1]], "b l d"), carried
 
 
 class _Layer(nn.Module):
@@ -144,14 +164,19 @@ class _Layer(nn.Module):
                 SpectralFilterConfig(c.d_model, c.history_length, c.dropout, c.filter == "causal", pads)
             )
         self.pairs = nn.ModuleList(_pair(c) for _ in range(c.n_layers if c.has("nested_pairs") else 1))
-        self.glu = GatedLinearUnit(c.d_model, c.dropout)
+        self.glu = GatedLinearUnit(c.d_model, c.dropout, drop_sum=c.has("drop_sum"))
 
-    def forward(self, x, mask):
+    def forward(self, x, mask, state):
         if self.filter is not None:
             x = self.filter(x, mask)
-        for pair in self.pairs:
-            x = pair(x, mask)
-        return self.glu(x)
+        carried = []
+        for i, pair in enumerate(self.pairs):
+            if isinstance(pair, _Forward):
+                x, after = pair(x, state and state[i])
+                carried.append(after)
+            else:
+                x = pair(x, mask)
+        return self.glu(x), carried
 
 
 def _pair(c: EchoMamba4RecConfig) -> nn.Module:
@@ -170,5 +195,6 @@ class _Forward(nn.Module):
         self.norm = nn.LayerNorm(c.d_model, NORM_EPS)
         self.dropout = Dropout(c.dropout)
 
-    def forward(self, x, mask):
-        return self.norm(self.dropout(self.mamba(x)[0]) + x)
+    def forward(self, x, state):
+        y, state = self.mamba(x, state)
+        return self.norm(self.dropout(y) + x), state

@@ -63,7 +63,7 @@ class FMLPRec(Released, Recommender):
     released: ClassVar = {
         "beauty": (
             {"mode": "official", "d_model": 64, "n_layers": 2, "dropout": 0.5, "history_length": 50},
-            adam(50, 200, 256, seed=42),
+            {**adam(50, 200, 256, seed=42), "patience": 10},  # theirs stops after so many, as fit does
         )
     }
 

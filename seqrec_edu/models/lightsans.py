@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from seqrec_edu import ops
 from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import Dropout, FeedForward, initialise
-from seqrec_edu.models.recommender import Recommender
+from seqrec_edu.models.recommender import Recommender, check_sizes
 from seqrec_edu.models.released import Quirks, Released, adam, draw_pad, positions, whole_rows
 from seqrec_edu.taps import tap
 
@@ -44,10 +44,9 @@ class LightSANsConfig(Quirks):
 
     def __post_init__(self):
         self.check("LightSANs", {"random_pad": ("pads_as_events",)})
+        check_sizes("LightSANs", self)
         if self.d_model % self.heads:
             raise ValueError(f"LightSANs: {self.heads} heads do not divide d_model {self.d_model}; choose a divisor")
-        if self.interests < 1:
-            raise ValueError(f"LightSANs: interests must be at least 1, got {self.interests}")
 
 
 def _as_released(length: int, interests: int, dropout: float) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,9 +1,13 @@
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
 
+from seqrec_edu import ops
 from seqrec_edu.data.batches import Batch
 from seqrec_edu.layers import (
     InteractionGate,
@@ -32,7 +36,8 @@ class MLSA4RecConfig(Quirks):
     gate            "gelu", the authors'; "sigmoid", which can only pass and block
     history_length  l of whole rows; read only with pads_as_events
     kaiming_init    weights start from Kaiming's uniform(±1/√inputs) instead of normal(0, 0.02), as the authors' do
-    mode            "corrected", or "official": all four quirks at once
+    mode            "corrected", or "official": all four quirks at once. With attention="off" it is the authors' model
+                    without that part, which takes its quirks along: pads are then read by nothing
 
     The quirks are those of the authors' code (October 2024), off by default:
 
@@ -46,7 +51,7 @@ class MLSA4RecConfig(Quirks):
 
     n_items: int
     d_model: int = 64
-    n_layers: int = 2
+    n_layers: int = field(default=2, metadata={"least": 0})  # 0: the interaction block alone
     d_state: int = 32
     conv_width: int = 4
     expand: int = 2
@@ -101,7 +106,7 @@ class MLSA4Rec(Released, Recommender):
 
     Not causal: every event is read against interests pooled from the whole history. Corrected against the authors'
     code: the softmax runs over the interests and pads take no part, so a history of any length goes, followed by any
-    number of pads. With ``attention="running"`` or ``"off"`` it is causal, with ``"off"`` it can ``step``.
+    number of pads. With ``attention="running"`` or ``"off"`` it is causal and can ``step``.
 
     The body has 148,864 parameters at any l. The authors' code holds another 51,392 that nothing reads (a spare Mamba,
     position and output projections of the attention); they are left out here. Their ML-1M setting too has l = 50.
@@ -129,17 +134,25 @@ class MLSA4Rec(Released, Recommender):
         if config.has("overwritten_steps"):
             overwrite_steps(self, None if config.kaiming_init else 0.02)  # Kaiming's uniform is what they start with
 
+    @property
+    def most_events(self) -> int | None:
+        return self.config.history_length if self._whole_rows else None
+
+    @property
+    def _whole_rows(self) -> bool:
+        return self.attention is not None and self.config.has("pads_as_events")
+
     def forward(self, batch: Batch):
         return self._through(batch, None)[0]
 
     def _advance(self, batch, state):
-        return super()._advance(batch, state) if self.attention is not None else self._through(batch, state)
+        return self._through(batch, state, stepping=True) if self.causal else super()._advance(batch, state)
 
-    def _through(self, batch, state):
+    def _through(self, batch, state, stepping=False):
         item, mask = batch.item, batch.mask
-        if self.config.has("pads_as_events") and self.attention is not None:
+        if self._whole_rows:
             item, mask = whole_rows("MLSA4Rec", batch, self.config.history_length)[0], None
-        start, carried = self.embed(item), []
+        start, carried, pooled = self.embed(item), [], []
 
         def mixed(i, x):
             y, after = self.mambas[i](x, state and state[i])
@@ -147,11 +160,42 @@ class MLSA4Rec(Released, Recommender):
             return self.norms[i](self.dropout(y) + x)
 
         stream = mixed(0, start)
-        attended = stream if self.attention is None else self.attention(stream, mask)
+        if self.attention is None:
+            attended = stream
+        elif stepping:
+            attended, *pooled = _pooling_on(self.attention, stream, state and state[-1])
+        else:
+            attended = self.attention(stream, mask)
         x = self.gate(attended, stream, start)
         for i in range(1, 1 + self.config.n_layers):
             x = mixed(i, x)
-        return tap("hidden", x[:, : batch.item.shape[1]], "b l d"), carried
+        return tap("hidden", x[:, : batch.item.shape[1]], "b l d"), carried + pooled
+
+
+def _pooling_on(attention: LowRankAttention, x: Tensor, past: tuple | None) -> tuple[Tensor, tuple]:
+    """A running ``attention(x)`` that goes on after ``past``, in eval mode; and the past with x.
+
+    The past is r events that stand before x. The i-th counts for interest i alone: the averages of keys and of values
+    that it has pooled so far, each with the logarithm of their total weight as its logit.
+    """
+    k, v = attention.k_proj(x), attention.v_proj(x)
+    events = (k, v, k @ attention.theta_k, v @ attention.theta_v)
+    if past is not None:
+        events = tuple(torch.cat(pair, dim=1) for pair in zip(past, events, strict=True))
+    *values, pool_k, pool_v = events
+    before = pool_k.shape[1] - x.shape[1]
+    rows = (F.pad(attention.q_proj(x), (0, 0, before, 0)), *values)
+    q, k, v = (rearrange(row, "b l (h p) -> b l h p", h=attention.config.heads) for row in rows)
+    y = ops.low_rank_attention(q, k, v, pool_k, pool_v, causal=True)[:, before:]
+    y = attention.norm(attention.dropout(rearrange(y, "b l h p -> b l (h p)")) + x)
+
+    averages = (torch.softmax(pool, dim=1).to(row.dtype).mT @ row for pool, row in zip(events[2:], values, strict=True))
+    others = ~torch.eye(pool_k.shape[2], dtype=torch.bool, device=x.device)
+    logits = (
+        torch.diag_embed(pool.logsumexp(dim=1).to(pool.dtype)).masked_fill(others, torch.finfo(pool.dtype).min)
+        for pool in events[2:]
+    )
+    return y, (*averages, *logits)
 
 
 def _kaiming(model: nn.Module) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any, ClassVar
+from dataclasses import asdict, fields
+from typing import Any, ClassVar, get_args, get_type_hints
 
 import torch
 from jaxtyping import Float, Int
@@ -28,9 +28,8 @@ class Recommender(nn.Module):
     pad_in_softmax: bool = False  # the loss counts the padding row as an item: see quirk random_pad in models.released
 
     def __init__(self, config: Any):
+        check_sizes(type(self).__name__, config)
         super().__init__()
-        if config.n_items < 1:
-            raise ValueError(f"{type(self).__name__}: n_items must be at least 1, got {config.n_items}")
         self.config = config
         self.item_embedding = nn.Embedding(config.n_items + 1, config.d_model, padding_idx=0)
         self.embedding_norm = nn.LayerNorm(config.d_model, eps=1e-12)
@@ -73,6 +72,28 @@ class Recommender(nn.Module):
         """Parameters without the item embedding, the figure papers quote."""
         return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("item_embedding"))
 
+    @property
+    def most_events(self) -> int | None:
+        """Events that a history may have; None where any number goes."""
+        return getattr(self.config, "history_length", None)
+
     def settings(self) -> dict[str, Any]:
         """The configuration as plain values, enough to build the model again."""
         return asdict(self.config)
+
+
+def check_sizes(model: str, config: Any) -> None:
+    """Refuse a config with a whole number below 1, a ``history_length`` below 2, or an ``…_eps`` not above 0.
+
+    A field that may be smaller says so: ``field(default=2, metadata={"least": 0})``. None is no size, and passes.
+    Errors: ``ValueError`` that names ``model`` and the field.
+    """
+    kinds = get_type_hints(type(config))
+    for each in fields(config):
+        value = getattr(config, each.name)
+        least = each.metadata.get("least", 2 if each.name == "history_length" else 1)
+        whole = int in (kinds[each.name], *get_args(kinds[each.name]))  # bool is a type of its own here
+        if whole and value is not None and value < least:
+            raise ValueError(f"{model}: {each.name} must be at least {least}, got {value}")
+        if each.name.endswith("_eps") and not value > 0:
+            raise ValueError(f"{model}: {each.name} must be above 0, got {value}")

@@ -6,7 +6,8 @@ random_pad
     The padding row of the item embedding is a random vector: ``self.apply(init)`` draws it after ``padding_idx`` had
     zeroed it. A norm then gives it the size of a real item. And it learns, but only by its other end: ``padding_idx``
     keeps the gradient of what was read away, while their softmax counts the row as an item that nobody ever chose
-    (``pad_in_softmax``). Where pads are kept out it changes nothing, so it needs a quirk that lets them in.
+    (``pad_in_softmax``). Where pads are kept out nothing reads the row and only that softmax would be left of it, one
+    class too many in the loss; so it needs a quirk that lets them in.
 overwritten_steps
     The same ``apply`` reaches the Linear that makes Mamba's step sizes and sets its bias to zero. Cost: every step
     starts at softplus(0) = 0.69 instead of 0.001 … 0.1, and a state meant to remember hundreds of events forgets half
@@ -37,7 +38,7 @@ class Quirks:
         return self.mode == "official" or any(getattr(self, quirk) for quirk in quirks)
 
     def check(self, model: str, needs: Mapping[str, tuple[str, ...]], **allowed: tuple[str, ...]) -> None:
-        """Refuse words that are not ``allowed``, and quirks that would change nothing without one that they need.
+        """Refuse words that are not ``allowed``, and quirks that no output would show without one that they need.
 
         Errors: ``ValueError``.
         """
@@ -46,7 +47,7 @@ class Quirks:
                 raise ValueError(f"{model}: {name} must be one of {', '.join(words)}, got {getattr(self, name)!r}")
         for quirk, others in needs.items():
             if self.has(quirk) and not self.has(*others):
-                raise ValueError(f"{model}: {quirk} would change nothing without {' or '.join(others)}")
+                raise ValueError(f"{model}: {quirk} would change no output without {' or '.join(others)}")
 
 
 class Released:
@@ -74,14 +75,22 @@ class Released:
         return cls.released[name]
 
 
+def but_for(settings: dict[str, Any], **off: Any) -> dict[str, Any]:
+    """Settings without the options that are ``off``: a run recorded before there were any is still found."""
+    return {name: value for name, value in settings.items() if off.get(name, ...) != value}
+
+
 def adam(
     history_length: int, epochs: int, batch_size: int, learning_rate: float = 1e-3, seed: int = 2020
 ) -> dict[str, Any]:
-    """Training as RecBole does it: one target per prefix, Adam at a constant rate, nothing clipped, patience 10."""
+    """Training as RecBole does it: one target per prefix, Adam at a constant rate, nothing clipped, patience 10.
+
+    RecBole stops after more than that many epochs without a better one, ``fit`` after that many: so here it is 11.
+    """
     return {
         "objective": "prefix", "history_length": history_length, "epochs": epochs, "batch_size": batch_size,
         "learning_rate": learning_rate, "weight_decay": 0.0, "warmup": 0.0, "schedule": "constant", "clip": 1e9,
-        "patience": 10, "seed": seed,
+        "patience": 11, "seed": seed,
     }  # fmt: skip
 
 

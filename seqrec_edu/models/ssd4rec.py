@@ -64,8 +64,9 @@ class SSD4Rec(Released, Recommender):
     Not causal, unless ``beta=0``. The authors lay histories end to end in one row and restart the state at each; padded
     rows that are turned round by their own lengths give the same. They do not cut histories to l, so a preset's
     ``history_length`` is what their config names and their loader ignores: raise it to do as they did. Their mask is
-    row 0 of the embedding, here it is a parameter of its own. Without the backward reading this is not TiM4Rec without
-    time: gate, norm and projections differ.
+    row 0 of the embedding, here it is a parameter of its own. RecBole, in which they train, keeps that row in the
+    softmax; ours does not. Without the backward reading this is not TiM4Rec without time: gate, norm and projections
+    differ.
 
     The body has 1,929,920 parameters at d = 256, n = 64 with two layers. SSD4Rec, arXiv 2409.01192, TOIS 2025.
     """

@@ -140,6 +140,10 @@ class TiM4Rec(Recommender):
         if config.kaiming_init:
             _kaiming(self)
 
+    @property
+    def most_events(self) -> int | None:
+        return self.config.history_length if self.config.whole_rows else None
+
     def prepare(self, split: Split) -> None:
         """Take the scale of the gaps from the training events. Errors: as ``training_gaps``, where time is on."""
         if self.config.time == "off":
@@ -265,7 +269,7 @@ _RELEASED = {
 
 
 def _released(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings of the model and of training."""
+    """Settings of the model and of training. Patience is one more: see ``models.released.adam``."""
     if name not in _RELEASED:
         raise ValueError(f"TiM4Rec was released with no setting {name!r}; there are {', '.join(_RELEASED)}")
     d, n, p, length, dropout, time_dropout, eps, time, p2p, kaiming, rate, batch, patience = _RELEASED[name]
@@ -276,6 +280,6 @@ def _released(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     }  # fmt: skip
     training = {
         "objective": "prefix", "history_length": length, "epochs": 300, "batch_size": batch, "learning_rate": rate,
-        "weight_decay": 0.0, "warmup": 0.0, "schedule": "constant", "clip": 1e9, "patience": patience, "seed": 2020,
+        "weight_decay": 0.0, "warmup": 0.0, "schedule": "constant", "clip": 1e9, "patience": patience + 1, "seed": 2020,
     }  # fmt: skip
     return model, training

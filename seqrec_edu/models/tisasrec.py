@@ -54,10 +54,11 @@ class TiSASRec(Released, Recommender):
     Blocks as in SASRec here, with which it can so be compared; the body has 139,392 parameters at d = 64, l = 50.
     The authors' blocks normalise before the attention, do without W_o, and have a feed-forward of inner width d.
     Presets: "authors" has the sizes in their code, and for training their batch and epochs, but one target per history
-    and the softmax over all items where they have every position and one sampled negative; "tim4rec" has the sizes
-    and the unit of the baseline of TiM4Rec's authors, whose wiring differs: positions are added to the items at the
-    entrance, times are float32, and what is read from the tables of times drops out. Li, Wang and McAuley 2020, WSDM,
-    doi 10.1145/3336191.3371786, section 3.
+    and the softmax over all items where they have every position and one sampled negative, and without their l2
+    penalty of 5e-5, for which ``FitSettings`` has no field; "tim4rec" has the sizes and the unit of the baseline of
+    TiM4Rec's authors, whose wiring differs: positions are added to the items at the entrance, times are float32, and
+    what is read from the tables of times drops out. Li, Wang and McAuley 2020, WSDM, doi 10.1145/3336191.3371786,
+    section 3.
     """
 
     name = "tisasrec"

@@ -12,6 +12,7 @@ from seqrec_edu import ops
 from seqrec_edu.layers import (
     BidirectionalConfig,
     BidirectionalMamba,
+    Dropout,
     GatedLinearUnit,
     MambaConfig,
     SpectralFilter,
@@ -169,3 +170,12 @@ def test_gated_linear_unit():
     torch.testing.assert_close(unit(x), expected, rtol=1e-9, atol=1e-9)
     with torch.autocast("cpu", torch.bfloat16):
         assert (unit.float()(x.float()) - expected).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("drop_sum", [False, True])
+def test_where_the_gated_linear_unit_drops_out(drop_sum, monkeypatch):
+    """Dropout that doubles what it is given."""
+    monkeypatch.setattr(Dropout, "forward", lambda self, x: 2 * x)
+    unit, x = GatedLinearUnit(8, 0.5, drop_sum=drop_sum).double(), history(2, 5)
+    branch = unit.out_proj(F.glu(F.linear(x, unit.in_proj.weight, unit.in_proj.bias)))
+    torch.testing.assert_close(unit(x), unit.norm(2 * (branch + x) if drop_sum else 2 * branch + x))

@@ -31,6 +31,20 @@ def small(name, *, loud=True, **settings):
     return model.eval()
 
 
+def stepped(model, history, first=0):
+    """Hidden vectors event by event, the ``first`` ones in one go."""
+    found, state = [], None
+    with torch.no_grad():
+        if first:
+            head = Batch(history.item[:, :first], history.time[:, :first], torch.full_like(history.length, first))
+            hidden, state = model._advance(head, None)
+            found = list(hidden.unbind(1))
+        for t in range(first, history.item.shape[1]):
+            hidden, state = model.step(state, history.item[:, t], history.time[:, t])
+            found.append(hidden)
+    return torch.stack(found, dim=1)
+
+
 def batch(*lengths, l=None, seed=0, fill=0):
     """Right-padded histories of these lengths; ``fill`` is the item that stands at pads."""
     draw = torch.Generator().manual_seed(seed)

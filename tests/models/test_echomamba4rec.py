@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from seqrec_edu.layers import Dropout
 from seqrec_edu.models import build
-from tests.models.support import LENGTH, batch, layer_norm, read_from_embedding, readout, small
+from tests.models.support import LENGTH, batch, layer_norm, read_from_embedding, readout, small, stepped
 
 
 @pytest.mark.parametrize(("length", "body"), [(50, 94_016), (200, 103_616)])
@@ -32,10 +33,45 @@ def test_official_is_the_released_wiring():
 
 
 def test_official_is_corrected_with_all_its_quirks():
-    quirks = dict.fromkeys(("pads_in_filter", "flip_axis", "nested_pairs", "random_pad", "overwritten_steps"), True)
-    assert torch.equal(
-        small("echomamba4rec", **quirks)(batch(9, 4)), small("echomamba4rec", mode="official")(batch(9, 4))
-    )
+    names = ("pads_in_filter", "flip_axis", "nested_pairs", "random_pad", "overwritten_steps", "drop_sum")
+    one_by_one, official = small("echomamba4rec", **dict.fromkeys(names, True)), small("echomamba4rec", mode="official")
+    assert torch.equal(one_by_one(batch(9, 4)), official(batch(9, 4)))
+    assert one_by_one.layers[0].glu.drop_sum and official.layers[0].glu.drop_sum
+
+
+def test_the_sum_behind_the_gate_drops_out_in_training_alone(monkeypatch):
+    """Dropout that doubles what it is given, behind the gate of a model that has no other."""
+    monkeypatch.setattr(Dropout, "forward", lambda self, x: 2 * x if self.training else x)
+    for drop_sum in (False, True):
+        model, history = small("echomamba4rec", drop_sum=drop_sum), batch(9)
+        assert torch.equal(model(history), small("echomamba4rec")(history))
+        seen, glu = [], model.layers[0].glu.train()
+        glu.register_forward_hook(lambda module, inputs, output, seen=seen: seen.append(inputs[0]))
+        found, (x,) = model(history), seen
+        gated = F.glu(F.linear(x, glu.in_proj.weight, glu.in_proj.bias))
+        branch = 2 * F.linear(gated, glu.out_proj.weight, glu.out_proj.bias)
+        torch.testing.assert_close(found, layer_norm(glu.norm, branch + (2 * x if drop_sum else x)))
+
+
+def test_a_run_recorded_before_there_was_drop_sum_is_still_found():
+    assert "drop_sum" not in build("echomamba4rec", n_items=9).settings()
+    assert build("echomamba4rec", n_items=9, drop_sum=True).settings()["drop_sum"]
+
+
+@pytest.mark.parametrize("quirks", [{}, {"nested_pairs": True}, {"mode": "official"}], ids=str)
+@pytest.mark.parametrize("first", [0, 4])
+def test_without_filter_and_backward_mamba_stepping_is_the_full_pass(quirks, first):
+    """Also with "official": pads are read by nothing then."""
+    model = small("echomamba4rec", filter="off", backward="off", n_layers=2, **quirks)
+    model(batch(7, 4, 1))  # leaves nothing behind
+    for history in (batch(9, 9, 9), batch(LENGTH + 1), batch(5, seed=1)):
+        torch.testing.assert_close(stepped(model, history, first), model(history), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("part", [{"filter": "causal"}, {"filter": "off", "backward": "reversed"}], ids=str)
+def test_with_either_part_there_is_no_step(part):
+    with pytest.raises(NotImplementedError, match="echomamba4rec is not recurrent"):
+        stepped(small("echomamba4rec", **{"backward": "off", **part}), batch(3))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +171,7 @@ def test_errors_say_what_there_is():
         ({"backward": "yes"}, "backward must be one of aligned, reversed, off, got 'yes'"),
         ({"pads_in_filter": True, "filter": "off"}, 'pads_in_filter would change nothing with filter="off"'),
         ({"flip_axis": True, "backward": "off"}, 'flip_axis would change nothing with backward="off"'),
-        ({"history_length": 0}, "history_length must be at least 1"),
+        ({"history_length": 1}, "history_length must be at least 2"),
     ]:
         with pytest.raises(ValueError, match=says):
             small("echomamba4rec", **settings)

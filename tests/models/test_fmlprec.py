@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seqrec_edu.models import build
+from seqrec_edu.models import FMLPRec, LightSANs, build
 from tests.models.support import LENGTH, batch, feed_forward, layer_norm, read_from_embedding, readout, small
 
 
@@ -51,6 +51,12 @@ def test_a_causal_filter_cannot_tell_how_many_events_are_to_come():
     model, history = small("fmlprec", filter="causal"), batch(9)
     before = model(type(history)(history.item[:, :5], history.time[:, :5], torch.tensor([5])))
     torch.testing.assert_close(model(history)[:, :5], before)
+
+
+def test_patience_is_counted_as_its_authors_count():
+    """Theirs stops after ten epochs without a better one, as `fit` does; RecBole after more than ten."""
+    assert FMLPRec.preset_training("beauty")["patience"] == 10
+    assert LightSANs.preset_training("ml-1m")["patience"] == 11
 
 
 def test_errors_say_what_was_expected():

@@ -7,7 +7,7 @@ from einops import rearrange
 
 from seqrec_edu import ops
 from seqrec_edu.layers import LinearAttention
-from seqrec_edu.models import build
+from seqrec_edu.models import LinRec, build
 from tests.models.support import LENGTH, batch, feed_forward, layer_norm, read_from_embedding, readout, small
 
 
@@ -117,6 +117,22 @@ def test_number_of_parameters_is_that_of_sasrec():
     for length in (50, 200):
         count = {build(name, n_items=10, history_length=length).n_body_parameters for name in ("linrec", "sasrec")}
         assert len(count) == 1 and (length != 50 or count == {103_296})
+
+
+def test_the_preset_has_the_released_size():
+    """d = 128, l = 200, a feed-forward of inner width 256: maps with biases, norms with gains and biases."""
+    d, inner, places = 128, 256, 200
+    norm, attention, feed_forward = 2 * d, 4 * (d * d + d), (d * inner + inner) + (inner * d + d)
+    model = build("linrec", n_items=10, **LinRec.preset("ml-1m"))
+    assert places * d + norm + 2 * (attention + norm + feed_forward + norm) == 290_816 == model.n_body_parameters
+
+
+def test_the_inner_width_is_4_d_where_nobody_says_otherwise():
+    told, untold = (small("linrec", **said) for said in ({"inner": 64}, {}))
+    assert torch.equal(told(batch(9)), untold(batch(9)))
+    assert told.settings()["inner"] == 64 and "inner" not in untold.settings(), "older runs are still found"
+    with pytest.raises(ValueError, match="inner must be at least 1, got 0"):
+        build("linrec", n_items=10, inner=0)
 
 
 def test_official_is_the_released_wiring():

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from seqrec_edu.models import MLSA4Rec, build
-from tests.models.support import LENGTH, batch, layer_norm, read_from_embedding, readout, small
+from tests.models.support import LENGTH, batch, layer_norm, read_from_embedding, readout, small, stepped
 
 QUIRKS = ("softmax_over_positions", "pads_as_events", "random_pad", "overwritten_steps")
 
@@ -76,6 +76,23 @@ def test_running_attention_gives_a_prefix_what_it_gave_before():
     model, history = small("mlsa4rec", attention="running"), batch(9)
     before = model(type(history)(history.item[:, :5], history.time[:, :5], torch.tensor([5])))
     torch.testing.assert_close(model(history)[:, :5], before)
+
+
+@pytest.mark.parametrize("attention", ["running", "off"])
+@pytest.mark.parametrize("first", [0, 4])
+def test_stepping_is_the_full_pass(attention, first):
+    model = small("mlsa4rec", attention=attention)
+    model(batch(7, 4, 1))  # leaves nothing behind
+    for history in (batch(9, 9, 9), batch(41), batch(5, seed=1)):
+        torch.testing.assert_close(stepped(model, history, first), model(history), rtol=1e-10, atol=1e-10)
+
+
+def test_the_running_pools_do_not_grow():
+    """Of keys and values each an average per interest, and its weight."""
+    model, history, state = small("mlsa4rec", attention="running"), batch(9, 9), None
+    for t in range(9):
+        _, state = model.step(state, history.item[:, t], history.time[:, t])
+        assert [tuple(each.shape) for each in state[-1]] == [(2, 3, 16), (2, 3, 16), (2, 3, 3), (2, 3, 3)]
 
 
 def test_the_last_event_pools_the_same_running_or_not():

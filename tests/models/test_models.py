@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from seqrec_edu.data.batches import Batch
-from seqrec_edu.models import MODELS, build
+from seqrec_edu.models import MODELS, Mamba4Rec, SASRec, build
 
 RECURRENT = [("mamba4rec", {}), ("tim4rec", {}), ("tim4rec", {"time": "decay"}), ("tim4rec", {"time": "off"})]
 ALL = [("sasrec", {}), *RECURRENT]
@@ -128,3 +128,43 @@ def test_mamba4rec_official_overwrites_the_step_sizes():
     steps = torch.nn.functional.softplus(kept.mambas[0].dt_bias)
     assert steps.min() > 9e-4 and steps.max() < 0.11
     assert {"mode", "overwritten_steps"}.isdisjoint(kept.settings()) and overwritten.settings()["mode"] == "official"
+
+
+def test_a_single_layer_of_mamba4rec_adds_its_input_only_where_told():
+    """One layer alone has no residual, as in the authors' code, unless asked; two always have one."""
+    for layers, alike in ((1, False), (2, True)):
+        without, told = (small("mamba4rec", n_layers=layers, single_layer_residual=each) for each in (False, True))
+        assert torch.equal(without(batch()), told(batch())) == alike
+        assert "single_layer_residual" not in without.settings() and told.settings()["single_layer_residual"]
+    for told in (False, True):
+        model = small("mamba4rec", n_layers=1, single_layer_residual=told)
+        torch.nn.init.zeros_(model.mambas[0].out_proj.weight)
+        hidden = model(batch())
+        assert torch.equal(hidden, hidden[:1, :1].expand_as(hidden)) != told, "a silent layer lets its input through"
+
+
+@pytest.mark.parametrize(
+    ("preset", "layers", "dropout", "length", "patience"),
+    [
+        ("ml-1m", 1, 0.2, 200, 10),
+        ("beauty", 1, 0.4, 50, 10),
+        ("video-games", 1, 0.4, 50, 10),
+        ("tim4rec", 2, 0.2, 200, 20),
+    ],
+)
+def test_presets_of_mamba4rec_are_those_of_their_sources(preset, layers, dropout, length, patience):
+    model, training = build("mamba4rec", n_items=9, **Mamba4Rec.preset(preset)), Mamba4Rec.preset_training(preset)
+    c = model.config
+    assert (c.d_model, c.n_layers, c.d_state, c.conv_width, c.expand, c.dropout) == (64, layers, 32, 4, 2, dropout)
+    assert model.n_body_parameters == {1: 72_256, 2: 144_384}[layers] and c.has("overwritten_steps")
+    assert (training["history_length"], training["epochs"], training["batch_size"]) == (length, 300, 2048)
+    assert training["learning_rate"] == 1e-3 and training["patience"] == patience + 1, "RecBole waits for one more"
+
+
+@pytest.mark.parametrize(("preset", "heads", "dropout", "length"), [("recbole", 2, 0.5, 50), ("tim4rec", 8, 0.2, 200)])
+def test_presets_of_sasrec_are_those_of_their_sources(preset, heads, dropout, length):
+    model, training = build("sasrec", n_items=9, **SASRec.preset(preset)), SASRec.preset_training(preset)
+    c = model.config
+    assert (c.d_model, c.n_layers, c.heads, c.dropout, c.history_length) == (64, 2, heads, dropout, length)
+    assert model.n_body_parameters == 103_296 + (length - 50) * 64
+    assert (training["history_length"], training["batch_size"], training["learning_rate"]) == (length, 2048, 1e-3)

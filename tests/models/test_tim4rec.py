@@ -263,7 +263,7 @@ def test_preset_details_and_unknown_names():
     assert beauty["p2p_residual"] and not beauty["kaiming_init"]
     rates = {name: TiM4Rec.preset_training(name)["learning_rate"] for name in PRESETS}
     assert rates == dict.fromkeys(PRESETS, 1e-3) | {"steam": 5e-4}
-    assert [TiM4Rec.preset_training(name)["patience"] for name in PRESETS] == [20, 20, 20, 10, 20]
+    assert [TiM4Rec.preset_training(name)["patience"] for name in PRESETS] == [21, 21, 21, 11, 21]
     ml.clear()
     assert TiM4Rec.preset("ml-1m")  # a copy: nobody changes it for the next
     for of in (TiM4Rec.preset, TiM4Rec.preset_training):
@@ -292,7 +292,7 @@ def test_errors_name_what_there_is():
         ({"time_dropout": 0.1}, "time_dropout would change nothing without mix_positions"),
         ({"dead_last_update": True}, "dead_last_update needs mix_positions"),
         ({"mode": "official", "time": "decay"}, '"decay" needs τ ≥ 0'),
-        ({"mode": "official", "history_length": 0}, "at least 1, got 0"),
+        ({"mode": "official", "history_length": 1}, "history_length must be at least 2, got 1"),
     ]:
         with pytest.raises(ValueError, match=says):
             build("tim4rec", n_items=3, **settings)

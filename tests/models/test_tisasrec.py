@@ -232,7 +232,7 @@ def test_presets_are_those_of_their_sources():
     assert not authors.causal and baseline.causal and baseline.config.scale == "raw"
     assert (baseline.config.heads, baseline.config.history_length) == (4, 200)
     training = TiSASRec.preset_training("tim4rec")
-    assert training["batch_size"] == 256 and training["learning_rate"] == 1e-3 and training["patience"] == 10
+    assert training["batch_size"] == 256 and training["learning_rate"] == 1e-3 and training["patience"] == 11
 
 
 def test_errors_say_what_was_expected():

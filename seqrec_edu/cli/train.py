@@ -58,7 +58,7 @@ Length = Annotated[int | None, option("--history-length", help="Events a model s
 Epochs = Annotated[int | None, option("--epochs", help="Passes over the data at most. Default: by their size.")]
 BatchSize = Annotated[int | None, option("--batch-size", help="Targets per step. Default: by the size of the data.")]
 Rate = Annotated[float | None, option("--learning-rate", help="The highest one. Default: 0.002.")]
-Dropout = Annotated[float | None, option("--dropout", help="Default: that of the model, 0.2.")]
+Dropout = Annotated[float | None, option("--dropout", help="Default: that of the model, 0.1 to 0.5.")]
 Patience = Annotated[int | None, option("--patience", help="Epochs to wait for a better one. Default: 10.")]
 Seed = Annotated[int | None, option("--seed", help="Decides every random number. Default: 0.")]
 Seeds = Annotated[str | None, option("--seeds", metavar="0,1,2", help="Several runs, in OUT/seed-0, OUT/seed-1, …")]

@@ -35,7 +35,9 @@ class LogGap(nn.Module):
         logs = torch.log1p(gaps.double())
         if len(logs) < 2 or bool((gaps == gaps[0]).all()):
             raise ValueError(
-                "LogGap: all gaps between events are equal, so a time-aware model has nothing to learn from"
+                "LogGap: all gaps between events are equal, so a time-aware model has nothing to learn from. Give "
+                "every event its own time in Unix seconds, or train a model that reads none, for instance sasrec, or "
+                'tim4rec with time="off"'
             )
         self.mean.fill_(float(logs.mean()))
         self.std.fill_(float(logs.std()))
@@ -50,7 +52,9 @@ class LogGap(nn.Module):
 
 def differences(time: Int[Tensor, "b l"], last: Int[Tensor, " b"] | None = None, in_float32: bool = False) -> Tensor:
     """Seconds since the event before, "b l": 0 at the first event, or counted from ``last``. Exact unless
-    ``in_float32``."""
+    ``in_float32``. Errors: ``ValueError`` on times that are not int64."""
+    if time.dtype != torch.int64:
+        raise ValueError(f"times must be int64 seconds, got {time.dtype}")
     before = torch.cat([time[:, :1] if last is None else last[:, None], time[:, :-1]], dim=1)
     return time.float() - before.float() if in_float32 else time - before
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from seqrec_edu import ops
-from seqrec_edu.data.batches import EventStore, bucketed
+from seqrec_edu.data.batches import EventStore, bucketed, prefix_targets
 from seqrec_edu.data.split import Split
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.training.callbacks import Callback
@@ -76,11 +76,13 @@ def fit(
     ``out`` is the folder of the run: it gets checkpoints, at least once a minute, and a run that finds its own there
     goes on exactly where it stood. On the CPU a run that was killed and resumed ends bit for bit like one that was not.
     Under ``torchrun`` the processes share every batch and end with the same weights.
-    Errors: ``NotCausal``; ``ValueError`` for cloze without a mask token, and for times that a model needs and does not
-    find; ``Diverged``; ``CheckpointError`` if ``out`` belongs to another run, or is damaged.
+    Errors: ``NotCausal``; ``ValueError`` for cloze without a mask token, for histories longer than the model takes, and
+    for times that it needs and does not find; ``Diverged``; ``CheckpointError`` if ``out`` belongs to another run, or
+    is damaged.
     """
     settings = settings or FitSettings()
     check_objective(model, settings.objective)
+    _check_length(model, split, settings.history_length)
     with torch.random.fork_rng():  # dropout draws from the global stream: the caller's is put back afterwards
         return _Run(model, split, settings, Path(out) if out else None, list(callbacks), device).go()
 
@@ -268,6 +270,18 @@ class _Run:
     def _tell(self, event: str, *args) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(*args)
+
+
+def _check_length(model: Recommender, split: Split, history_length: int) -> None:
+    """Say before the first step what would stop a later one: a history too long for the model."""
+    start, stop, _ = prefix_targets(split, "valid", history_length)
+    trained = int((split.train_end - split.histories.offsets[:-1]).max()) - 1  # the last event is only asked for
+    longest = max(min(trained, history_length), int((stop - start).max(initial=0)))
+    if model.most_events is not None and longest > model.most_events:
+        raise ValueError(
+            f"{type(model).__name__} is made for histories of {model.most_events} events, batches will hold {longest}: "
+            f"train with history_length={model.most_events} or build it with a larger history_length"
+        )
 
 
 def _parameter_groups(model: Recommender, weight_decay: float) -> list[dict[str, Any]]:

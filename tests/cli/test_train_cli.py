@@ -145,6 +145,10 @@ def test_what_cannot_be_is_said_in_a_line(monkeypatch):
     says("different whole numbers like 0,1,2, got 'a'", "sasrec", "--seeds", "a", code=2)
     says("error: No dataset is called 'shopers'. Did you mean shoppers", "sasrec", "--data", "shopers", code=1)
     says("error: epochs must be at least 1, got 0", "sasrec", "--epochs", "0", code=1)
+    for setting, field in (("heads=0", "heads"), ("d_model=-8", "d_model"), ("n_layers=-1", "n_layers")):
+        says(f"error: SASRec: {field} must be at least 1, got", "sasrec", "--set", setting, code=1)
+    says("error: TiM4Rec: head_dim must be at least 1, got 0", "tim4rec", "--set", "head_dim=0", code=1)
+    says("error: TiM4Rec: norm_eps must be above 0, got -0.1", "tim4rec", "--set", "norm_eps=-0.1", code=1)
     says("error: unknown dial: colour", "sasrec", "--data-option", "colour=1", code=1)
     says("error: popularity only counts: it has no seed", "popularity", "--seeds", "0,1", code=1)
     monkeypatch.setenv("SEQREC_EDU_TRACEBACK", "1")
@@ -262,6 +266,8 @@ def test_help_tells_what_each_option_does():
     for option in ("--data", "--out", "--objective", "--seeds", "--set", "--split", "--from", "--threads", "--quiet"):
         assert option in text
     assert "torchrun --nproc-per-node 2 -m seqrec_edu train" in text
+    dropouts = [config.dropout for _, config in MODELS.values()]
+    assert f"Default: that of the model, {min(dropouts)} to {max(dropouts)}." in text
     for name in ("evaluate", "recommend"):
         assert "Folder of a run." in call(name, "--help").output
 

@@ -80,6 +80,34 @@ def test_best_score_is_that_of_the_weights_it_ends_with(split, small, quick):
     assert result.best == again.metrics["NDCG@10"] == result.log[result.best_epoch - 1]["NDCG@10"]
 
 
+@pytest.mark.parametrize(
+    ("objective", "name", "settings"),
+    [
+        ("every-position", "sasrec", {}),
+        ("prefix", "sasrec", {}),
+        ("prefix", "tim4rec", {"mode": "official"}),
+        ("cloze", "bert4rec", {}),
+    ],
+)
+def test_histories_too_long_for_the_model_are_refused_before_the_first_step(
+    split, small, quick, recorder, objective, name, settings
+):
+    model, watch = small(name, history_length=12, **settings), recorder()
+    says = r"is made for histories of 12 events, batches will hold \d+: train with history_length=12 or build"
+    with pytest.raises(ValueError, match=says):
+        fit(model, split, quick(history_length=50, objective=objective), callbacks=[watch])
+    assert watch.events == []
+
+
+def test_what_limits_no_history_refuses_none(split, small, quick):
+    longest = int((split.train_end - split.histories.offsets[:-1]).max())
+    assert 12 < longest < 200
+    fit(small("tim4rec", history_length=12, d_state=4), split, quick(epochs=1, history_length=50))
+    fit(small(history_length=longest), split, quick(epochs=1, history_length=200))
+    with pytest.raises(ValueError, match=f"made for histories of {longest - 1} events, batches will hold {longest}"):
+        fit(small(history_length=longest - 1), split, quick(epochs=1, history_length=200))
+
+
 class Poisoned(SASRec):
     """NaN for one user's histories."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ def pick_device(device: str) -> str:
 
 
 def start_engine(device: str, precision: str) -> Fabric:
-    """A launched Fabric: one process, or as many as `torchrun` started.
+    """A launched Fabric: one process, or as many as `torchrun` started, or started again after one died.
 
     precision: as in `FitSettings`; "auto" takes bf16 where the GPU has it.
     """
@@ -39,5 +40,28 @@ def start_engine(device: str, precision: str) -> Fabric:
         accelerator=device, devices=local, num_nodes=max(1, processes // local),
         strategy="ddp" if processes > 1 else "auto", precision=precision,
     )  # fmt: skip
+    if 1 < processes == local and int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)):
+        _meet_again(fabric.device)
     fabric.launch()
     return fabric
+
+
+def _meet_again(device: torch.device) -> None:
+    """Start the process group that `launch` would, after `torchrun` has restarted the processes of one machine.
+
+    All attempts share one store, where the addresses of the dead still lie: each restart gets keys of its own. Machines
+    count their restarts apart, so several could not agree on such keys.
+    """
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        return
+    wait = dist.constants.default_pg_timeout
+    store, rank, world = next(dist.rendezvous("env://", timeout=wait))
+    dist.init_process_group(
+        dist.get_default_backend_for_device(device), timeout=wait, rank=rank, world_size=world,
+        store=dist.PrefixStore(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}", store),
+        device_id=None if device.type == "cpu" else device,
+    )  # fmt: skip
+    if device.type == "cuda":
+        atexit.register(dist.destroy_process_group)  # NCCL complains of a group that is left; `launch` does the same

@@ -72,20 +72,20 @@ class TimeQuirks:
 
     def time_map(
         self, heads: int, placement: str, history_length: int | None = None, dropout: float = 0.0
-    ) -> TimeStepMap | PositionMap:
+    ) -> TimeStepMap | ForgettingMap | PositionMap:
         """The module that turns gaps into τ "b l h"; ``ForgettingMap`` for placement "decay". The last two arguments
         are ``PositionMap``'s."""
         if placement not in PLACEMENTS:
             raise ValueError(f"placement of the time factor must be one of {', '.join(PLACEMENTS)}, got {placement!r}")
-        if not self.mix_positions:
-            return (
-                ForgettingMap(heads) if placement == "decay" else TimeStepMap(heads, activation=self.activation(heads))
-            )
-        if placement == "decay":
+        if placement == "decay" and self.mix_positions:
             raise ValueError(
                 'placement "decay" needs τ ≥ 0, and mix_positions gives negative τ too: choose placement "step", or '
                 "leave mix_positions off"
             )
+        if placement == "decay":
+            return ForgettingMap(heads)
+        if not self.mix_positions:
+            return TimeStepMap(heads, activation=self.activation(heads))
         return PositionMap(heads, needed(history_length), dropout=dropout, activation=self.activation(heads))
 
 
@@ -159,7 +159,7 @@ class TimeAwareSSDLayer(nn.Module):
 
 def time_aware_ssd(
     ssd: SSDLayer,
-    time_map: TimeStepMap | PositionMap,
+    time_map: TimeStepMap | ForgettingMap | PositionMap,
     update: GapUpdate | None,
     x: Float[Tensor, "b l d"],
     gap: Float[Tensor, "b l ..."],

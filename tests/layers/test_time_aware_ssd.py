@@ -58,9 +58,13 @@ def test_a_factor_of_one_is_plain_ssd_exactly(placement):
 )
 def test_a_silent_time_branch_leaves_plain_ssd(quirks, placement, exact):
     layer, x, gap = made(quirks, placement=placement), normal(2, 12, 8, seed=1), normal(2, 12, seed=2)
-    nn.init.zeros_(layer.time_map.sharpen.weight)
-    hardswish_is_one = (math.sqrt(33) - 3) / 2
-    nn.init.constant_(layer.time_map.sharpen.bias, hardswish_is_one if quirks is OFFICIAL else 0.0)
+    if placement == "decay":
+        nn.init.zeros_(layer.time_map.v)
+        nn.init.zeros_(layer.time_map.c)
+    else:
+        nn.init.zeros_(layer.time_map.sharpen.weight)
+        hardswish_is_one = (math.sqrt(33) - 3) / 2
+        nn.init.constant_(layer.time_map.sharpen.bias, hardswish_is_one if quirks is OFFICIAL else 0.0)
     found, expected = layer(x, gap)[0], layer.ssd(x)[0]
     assert torch.equal(found, expected) if exact else torch.allclose(found, expected, rtol=1e-12, atol=1e-14)
 

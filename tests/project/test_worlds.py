@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = sorted((ROOT / "benchmarks" / "results" / "worlds").glob("*.json"))
 
 
-def _script():
-    spec = importlib.util.spec_from_file_location("benchmarks_worlds", ROOT / "benchmarks" / "worlds.py")
+def _script(name):
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-script = _script()
+script, written = _script("worlds"), _script("worlds_page")
 TRIALS = {trial.world: trial for trial in script.trials()}
 
 
@@ -143,6 +143,11 @@ def test_committed_results_hold(path):
         if each["met"] is not None:
             beats = each["difference"]["low"] > 0
             assert each["met"] == (beats == (" does not beat " not in each["line"]))
+
+
+def test_the_committed_page_is_what_the_results_give():
+    assert written.read().keys() == WORLDS.keys(), "a world was not run: python benchmarks/worlds.py"
+    assert written.PAGE.read_text(encoding="utf-8") == written.page(written.read()), "run benchmarks/worlds_page.py"
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=[path.stem for path in COMMITTED])

@@ -16,7 +16,7 @@ ops.causal_conv1d(leaf(2, 5, 3), leaf(3, 4), activation="silu", backend="cpu").s
 x = leaf(2, 5, 3)
 ops.selective_scan(x, x, -leaf(3, 16), leaf(2, 5, 16), leaf(2, 5, 16), leaf(3), x, backend="cpu").sum().backward()
 ops.ssd(leaf(2, 5, 2, 8), leaf(2, 5, 2), -leaf(2), leaf(2, 5, 1, 5), leaf(2, 5, 1, 5), backend="cpu").sum().backward()
-loops = [*conv._compiled(), *scan._compiled(16), *ssd._compiled(8, 5)]
+loops = [*conv._compiled(), *scan._compiled(16), ssd._compiled_forward(8, 2), ssd._compiled_backward(8, 5)]
 print(sum(sum(loop.stats.cache_misses.values()) for loop in loops), len(loops))
 """
 

@@ -194,7 +194,7 @@ def _lesson(name: str) -> list[tuple[str, str]]:
     from seqrec_edu.data.synthetic import world
 
     made = world(name)
-    rows = [("world", name), ("decides", made.decides), ("who wins", made.winner), ("why", made.lesson)]
+    rows = [("world", name), ("decides", made.decides), ("should win", made.winner), ("why", made.lesson)]
     rows.append(("scored", ", ".join(made.predictors)))
     rows += [("dial", f"{each.name}={each.default:g}  {each.metadata['what']}") for each in fields(made)]
     return rows

@@ -117,21 +117,18 @@ def _dataset(data: str, outcomes: Outcomes, page: Path) -> list[str]:
         row[0] = f"{row[0]}: {VARIANTS[outcome.variant].about}"
         row[report.RESULT_HEADER.index("seeds")] = _links(outcome, page)
         rows.append(row)
-    older = _older(next(iter(next(iter(outcomes.values())).paths.values())).parents[1], page)
-    return [f"## {data}", head, *filter(None, [beware]), _table(report.RESULT_HEADER, rows), *older]
+    return [f"## {data}", head, *filter(None, [beware]), _table(report.RESULT_HEADER, rows), *_older(outcomes, page)]
 
 
-def _older(folder: Path, page: Path) -> list[str]:
+def _older(outcomes: Outcomes, page: Path) -> list[str]:
     """Receipts that lie beside the variants instead of in one: of `seqrec-edu train`, with any settings."""
-    receipts = {path: Receipt.read(path) for path in sorted(folder.glob("*.json")) if path.name != EPOCHS_FILE}
+    paths = [path for path in sorted(_folder(outcomes).glob("*.json")) if path.name != EPOCHS_FILE]
     shown = [
-        f"[{each.name}]({Path(os.path.relpath(path, page.parent)).as_posix()}) "
-        f"(NDCG@10 {each.metrics['test']['values']['NDCG@10']['value']:.4f})"
-        for path, each in receipts.items()
+        f"{_link(each.name, path, page)} (NDCG@10 {each.metrics['test']['values']['NDCG@10']['value']:.4f})"
+        for path, each in ((path, Receipt.read(path)) for path in paths)
     ]
-    return (
-        [f"Older single runs, with other settings and without ranks, not judged: {', '.join(shown)}."] if shown else []
-    )
+    text = f"Older single runs, with other settings and without ranks, not judged: {', '.join(shown)}."
+    return [text] if shown else []
 
 
 def _cautions(data: str, outcomes: Outcomes) -> list[str]:
@@ -157,10 +154,18 @@ def _machines(outcomes: Outcomes) -> str:
 
 def _links(outcome: Outcome, page: Path) -> str:
     """The seeds, each a link to its receipt."""
-    return ", ".join(
-        f"[{report.NO_SEED if seed is None else seed}]({Path(os.path.relpath(path, page.parent)).as_posix()})"
-        for seed, path in outcome.paths.items()
-    )
+    shown = {report.NO_SEED if seed is None else str(seed): path for seed, path in outcome.paths.items()}
+    return ", ".join(_link(seed, path, page) for seed, path in shown.items())
+
+
+def _link(text: str, path: Path, page: Path) -> str:
+    """To a file, from where the page lies."""
+    return f"[{text}]({Path(os.path.relpath(path, page.parent)).as_posix()})"
+
+
+def _folder(outcomes: Outcomes) -> Path:
+    """Where the receipts on one dataset lie."""
+    return next(iter(next(iter(outcomes.values())).paths.values())).parents[1]
 
 
 def _claims(judged: Mapping[str, Sequence[Judged]]) -> list[str]:
@@ -182,12 +187,11 @@ def _speed(outcomes: Outcomes, page: Path) -> list[str]:
     timed = [each for each in outcomes.values() if each.curves]
     if level is None or all(each.epoch_seconds is None for each in timed):
         return []
-    folder = next(iter(outcomes[report.MEASURE].paths.values())).parents[1]
-    source = Path(os.path.relpath(folder / EPOCHS_FILE, page.parent)).as_posix()
+    source = _link("measured", _folder(outcomes) / EPOCHS_FILE, page)
     text = (
         f"How long each trains until its validation NDCG@10 reaches 90 and 100 % of SASRec's best ({level:.4f}, mean\n"
         "over seeds): epochs by its training curve, times the processor seconds of an epoch, which were measured for\n"
-        f"all in turns, in one process with one thread ([measured]({source})).\n"
+        f"all in turns, in one process with one thread ({source}).\n"
         "*best* is each one's own. Validation is not counted. A level first reached by chance counts: read\n"
         "differences of an epoch as none."
     )

@@ -16,7 +16,7 @@ from seqrec_edu.layers.recurrent import Recurrent
 from seqrec_edu.layers.relative_time_attention import RelativeTimeAttention, RelativeTimeAttentionConfig, time_buckets
 from seqrec_edu.layers.spectral_filter import SpectralFilter, SpectralFilterConfig
 from seqrec_edu.layers.ssd import SSDConfig, SSDLayer
-from seqrec_edu.layers.time import ForgettingMap, LogGap, TimeStepMap
+from seqrec_edu.layers.time import ForgettingMap, LogGap, PersonalGap, SecondsGap, TimeStepMap
 from seqrec_edu.layers.time_aware_ssd import CORRECTED, OFFICIAL, TimeAwareSSDLayer, TimeQuirks, time_aware_ssd
 from seqrec_edu.layers.time_official import GapUpdate, PositionMap, RowGap, RowNorm
 
@@ -39,6 +39,7 @@ __all__ = [
     "LowRankAttentionConfig",
     "MambaConfig",
     "MambaLayer",
+    "PersonalGap",
     "PositionMap",
     "Recurrent",
     "RelativeTimeAttention",
@@ -47,6 +48,7 @@ __all__ = [
     "RowNorm",
     "SSDConfig",
     "SSDLayer",
+    "SecondsGap",
     "SelfAttention",
     "SpectralFilter",
     "SpectralFilterConfig",

@@ -28,25 +28,76 @@ class LogGap(nn.Module):
         self.register_buffer("std", torch.ones(()))
         self.float32_seconds = float32_seconds
 
-    def measure(self, gaps: Int[Tensor, " events"]) -> None:
-        """Take mean and standard deviation from training gaps in seconds. Constant gaps are an error: they say
-        nothing."""
-        logs = torch.log1p(gaps.double())
-        if len(logs) < 2 or bool((gaps == gaps[0]).all()):
+    def measure(self, gaps: Tensor) -> None:
+        """Take mean and standard deviation from training gaps "events", in the unit that ``forward`` counts in.
+        Constant gaps are an error: they say nothing."""
+        values = self.curve(gaps.double())
+        if len(gaps) < 2 or bool((gaps == gaps[0]).all()):
             raise ValueError(
-                "LogGap: all gaps between events are equal, so a time-aware model has nothing to learn from. Give "
-                "every event its own time in Unix seconds, or train a model that reads none, for instance sasrec, or "
-                'tim4rec with time="off"'
+                f"{type(self).__name__}: all gaps between events are equal, so a time-aware model has nothing to learn "
+                "from. Give every event its own time in Unix seconds, or train a model that reads none, for instance "
+                'sasrec, or tim4rec with time="off"'
             )
-        self.mean.fill_(float(logs.mean()))
-        self.std.fill_(float(logs.std()))
+        self.mean.fill_(float(values.mean()))
+        self.std.fill_(float(values.std()))
 
-    def forward(
-        self, time: Int[Tensor, "b l"], mask: Tensor, last: Int[Tensor, " b"] | None = None
-    ) -> Float[Tensor, "b l"]:
-        """``last`` is the time of the event before the first one, where a history continues."""
+    def forward(self, time: Int[Tensor, "b l"], mask: Tensor, before=None) -> Float[Tensor, "b l"]:
+        """``before`` is what ``carry`` said of the events before the first one, where a history continues."""
+        gap = self.curve(self._amount(time, mask, before).to(self.mean.dtype))
+        return tap("gap", (gap - self.mean) / self.std * mask, "b l")
+
+    def carry(self, time: Int[Tensor, "b l"], before=None):
+        """What the gaps of later events depend on: the time of the last one, "b"."""
+        return time[:, -1]
+
+    def curve(self, gap: Tensor) -> Tensor:
+        """What is standardised."""
+        return torch.log1p(gap)
+
+    def _amount(self, time, mask, before):
+        return differences(time, before, self.float32_seconds).clamp(min=0)
+
+
+class SecondsGap(LogGap):
+    """``LogGap`` without the logarithm: ``(t[i] - t[i-1] - mean) / std``. The quirk ``raw_seconds`` of ``TimeQuirks``
+    says what that costs."""
+
+    def curve(self, gap: Tensor) -> Tensor:
+        return gap
+
+
+class PersonalGap(LogGap):
+    """``LogGap`` in units of the person: ``(log(1 + (t[i] - t[i-1]) / unit[i]) - mean) / std``.
+
+    ``unit[i]`` is the smallest gap above 0 of the history up to event i, 1 s while there is none: the unit in which
+    TiSASRec counts (doi 10.1145/3336191.3371786, section 3), but running, so that no event reads a later one. Patient
+    and hasty people look alike: only how a gap compares with their shortest so far is seen, no longer how long it is.
+    """
+
+    def carry(self, time, before=None):
+        """The time of the last event and the smallest gap so far, "b" each."""
+        last, _ = before or (None, None)
+        gap = differences(time, last, self.float32_seconds)
+        return time[:, -1], self._smallest(gap, before)[:, -1]
+
+    def _amount(self, time, mask, before):
+        last, _ = before or (None, None)
         gap = differences(time, last, self.float32_seconds).clamp(min=0)
-        return tap("gap", (torch.log1p(gap.to(self.mean.dtype)) - self.mean) / self.std * mask, "b l")
+        return gap / unit(self._smallest(torch.where(mask, gap, 0), before))
+
+    def _smallest(self, gap, before):
+        smallest = smallest_so_far(gap)
+        return smallest if before is None else torch.minimum(smallest, before[1][:, None])
+
+
+def smallest_so_far(gap: Tensor) -> Tensor:
+    """The smallest gap above 0 up to each event, "… l"; infinite while there is none."""
+    return gap.double().masked_fill(gap <= 0, torch.inf).cummin(dim=-1).values
+
+
+def unit(smallest: Tensor) -> Tensor:
+    """The smallest gap as a unit: 1 s where there is none."""
+    return smallest.masked_fill(smallest.isinf(), 1.0)
 
 
 def differences(time: Int[Tensor, "b l"], last: Int[Tensor, " b"] | None = None, in_float32: bool = False) -> Tensor:

@@ -6,11 +6,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seqrec_edu.layers.ssd import SSDConfig, SSDLayer
-from seqrec_edu.layers.time import ForgettingMap, LogGap, TimeStepMap
+from seqrec_edu.layers.time import ForgettingMap, LogGap, PersonalGap, SecondsGap, TimeStepMap
 from seqrec_edu.layers.time_official import GapUpdate, PositionMap, RowGap
 from seqrec_edu.ops.checks import axis_sizes
 
 PLACEMENTS = ("step", "decay")
+UNITS = ("second", "person")
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,18 @@ class TimeQuirks:
     float32_seconds
         Timestamps become float32 before they are subtracted; RecBole, on which the code stands, stores them so. Cost:
         near today's Unix times float32 moves in steps of 64 or 128 s, so a shorter gap becomes 0 or a whole step.
+    raw_seconds
+        Gaps go to the network as seconds, without a logarithm. Cost: a pause of weeks makes the deviation, and beside
+        it a minute and an hour are one number.
+    row_norm
+        A norm over the length axis of the row scales the gaps, with a gain and a bias per position (``RowGap``),
+        instead of mean and deviation of the training gaps (``LogGap``). Cost: every gap reads the later ones, so that
+        neither training at every position nor step-by-step use is left, and the gains tie the model to one length.
     pads_in_norm
-        Gaps are raw seconds differenced over the padded row, and a norm over its length axis scales them
-        (``RowGap``), instead of log gaps on the scale of the training gaps with pads left out (``LogGap``). Cost: the
-        first pad holds minus a Unix time, and beside that jump all gaps of a short history become one number: what is
-        left is where the padding begins. Adding a constant to all timestamps changes the output, every gap reads the
-        later ones, and gains tie the model to one length.
+        Norms over a row count its pads, and the difference runs on into them. Cost: the first pad holds minus a Unix
+        time, and beside that jump all gaps of a short history become one number: what is left is where the padding
+        begins. With ``raw_seconds``, adding a constant to all timestamps changes the output. Needs a norm over rows,
+        that of ``row_norm`` or that of ``mix_positions``.
     mix_positions
         Two l × l maps per layer mix the gaps of all positions (``PositionMap``), and what they found goes to the next
         layer (``GapUpdate``), instead of a map from each gap by itself (``TimeStepMap``). Cost: O(l²) work and
@@ -42,6 +49,8 @@ class TimeQuirks:
     """
 
     float32_seconds: bool = False
+    raw_seconds: bool = False
+    row_norm: bool = False
     pads_in_norm: bool = False
     mix_positions: bool = False
     hardswish: bool = False
@@ -50,11 +59,13 @@ class TimeQuirks:
     def __post_init__(self):
         if self.dead_last_update and not self.mix_positions:
             raise ValueError("dead_last_update needs mix_positions: without it no layer hands gaps to the next")
+        if self.pads_in_norm and not (self.row_norm or self.mix_positions):
+            raise ValueError("pads_in_norm needs row_norm or mix_positions: without them nothing is normed over a row")
 
     @property
     def causal(self) -> bool:
         """Whether τ at an event reads no later gap. If so, any length goes, and histories can continue."""
-        return not (self.pads_in_norm or self.mix_positions)
+        return not (self.row_norm or self.mix_positions)
 
     def activation(self, heads: int) -> str:
         """What follows the convolutions."""
@@ -64,11 +75,21 @@ class TimeQuirks:
         """The sizes of an SSD layer, with the activation that these quirks ask for."""
         return replace(config, activation=self.activation(config.heads)) if self.hardswish else config
 
-    def gap_scale(self, history_length: int | None = None, dropout: float = 0.0, eps: float = 1e-12) -> LogGap | RowGap:
-        """The module that turns timestamps into the gaps "b l" of the first layer. All arguments are ``RowGap``'s."""
-        if not self.pads_in_norm:
-            return LogGap(self.float32_seconds)
-        return RowGap(needed(history_length), dropout, eps, self.float32_seconds)
+    def gap_scale(
+        self, history_length: int | None = None, dropout: float = 0.0, eps: float = 1e-12, unit: str = "second"
+    ) -> LogGap | RowGap:
+        """The module that turns timestamps into the gaps "b l" of the first layer.
+
+        ``unit`` "person" counts in the smallest gap of the person so far (``PersonalGap``), which excludes
+        ``raw_seconds`` and ``row_norm``. The other arguments are ``RowGap``'s.
+        """
+        if unit == "person" and (self.raw_seconds or self.row_norm):
+            raise ValueError('unit "person" is another scale than those of raw_seconds and row_norm: choose one')
+        if self.row_norm:
+            ours = {name: getattr(self, name) for name in ("float32_seconds", "raw_seconds", "pads_in_norm")}
+            return RowGap(needed(history_length), dropout, eps, **ours)
+        scale = PersonalGap if unit == "person" else SecondsGap if self.raw_seconds else LogGap
+        return scale(self.float32_seconds)
 
     def time_map(
         self, heads: int, placement: str, history_length: int | None = None, dropout: float = 0.0
@@ -93,14 +114,14 @@ def needed(history_length: int | None) -> int:
     """The one length that rows have."""
     if history_length is None or history_length < 1:
         raise ValueError(
-            "pads_in_norm and mix_positions have parameters per position: history_length must say how many, at "
+            "row_norm and mix_positions have parameters per position: history_length must say how many, at "
             f"least 1, got {history_length}"
         )
     return history_length
 
 
 CORRECTED = TimeQuirks()
-OFFICIAL = TimeQuirks(*[True] * 5)
+OFFICIAL = TimeQuirks(*[True] * 7)
 
 
 class TimeAwareSSDLayer(nn.Module):
@@ -115,7 +136,7 @@ class TimeAwareSSDLayer(nn.Module):
     their paper, with τ from ``ForgettingMap``, so that a longer gap never remembers more. With τ = 1 both are Mamba-2.
 
     ``gap`` comes from ``quirks.gap_scale(…)``: "b l" at the first layer, what the layer before returned at the others.
-    With ``pads_in_norm`` or ``mix_positions`` its l is exactly ``history_length`` and may exceed that of ``x "b l d"``
+    With ``row_norm`` or ``mix_positions`` its l is exactly ``history_length`` and may exceed that of ``x "b l d"``
     (right padding: no real event reads the rest). Errors: ``ValueError`` on settings that exclude each other,
     ``ShapeError`` on another length. Cost: that of ``SSDLayer`` and O(b·l·h), with ``mix_positions`` O(b·h·l²).
     TiM4Rec, arXiv 2409.16182; Mamba-2, arXiv 2405.21060.

@@ -50,27 +50,41 @@ class RowGap(nn.Module):
 
     The first event has gap 0. The difference runs over the whole row, so the first pad holds minus the time of the
     last event, some -1e9 s. That one number makes the variance of the row: with 20 events in a row of 200 it becomes
-    -14.1, and all gaps lie at .071 with a spread below .001. ``mask`` is taken as by ``LogGap``, but not looked at.
-    ``dropout`` acts on the seconds, that jump included: in the authors' code at the rate of the item embeddings.
+    -14.1, and all gaps lie at .071 with a spread below .001. ``dropout`` acts on the seconds, that jump included: in
+    the authors' code at the rate of the item embeddings.
+
+    The three faults can be mended one by one: ``float32_seconds=False`` subtracts exactly, ``raw_seconds=False`` takes
+    ``log(1 + gap)``, no gap below 0, and ``pads_in_norm=False`` scales by the real events of ``mask`` alone and leaves
+    0 at pads.
 
     ``time`` int64 "b l" in seconds, l exactly ``length``. Errors: ``ShapeError`` on another length, ``ValueError``
-    where a history continues (``last``): a row cannot.
+    where a history continues (``before``): a row cannot; or where pads are to be left out and no ``mask`` says which.
     """
 
-    def __init__(self, length: int, dropout: float = 0.0, eps: float = 1e-12, float32_seconds: bool = True):
+    def __init__(
+        self,
+        length: int,
+        dropout: float = 0.0,
+        eps: float = 1e-12,
+        *,
+        float32_seconds: bool = True,
+        raw_seconds: bool = True,
+        pads_in_norm: bool = True,
+    ):
         super().__init__()
         self.dropout = Dropout(dropout)
         self.norm = RowNorm(length, eps)
-        self.float32_seconds = float32_seconds
+        self.float32_seconds, self.raw_seconds, self.pads_in_norm = float32_seconds, raw_seconds, pads_in_norm
 
-    def forward(
-        self, time: Int[Tensor, "b l"], mask: Tensor | None = None, last: Int[Tensor, " b"] | None = None
-    ) -> Float[Tensor, "b l"]:
-        if last is not None:
+    def forward(self, time: Int[Tensor, "b l"], mask: Tensor | None = None, before=None) -> Float[Tensor, "b l"]:
+        if before is not None:
             raise ValueError("RowGap: a row is normalised as a whole and cannot continue from an earlier event")
+        if mask is None and not self.pads_in_norm:
+            raise ValueError("RowGap: without pads_in_norm a mask must say which events are real")
         exact_length("RowGap", time, len(self.norm.weight))
         gap = differences(time, in_float32=self.float32_seconds).to(self.norm.weight.dtype)
-        return tap("gap", self.norm(self.dropout(gap)), "b l")
+        gap = gap if self.raw_seconds else torch.log1p(gap.clamp(min=0))
+        return tap("gap", self.norm(self.dropout(gap), None if self.pads_in_norm else mask), "b l")
 
 
 class PositionMap(nn.Module):

@@ -195,9 +195,10 @@ def time_setting(
     model = ours[0] if ours else small_models(people.n_items, places)["TiM4Rec"]
     gap = model.gap
     trained = isinstance(gap, LogGap) and not (gap.mean == 0 and gap.std == 1)  # as it starts: nothing was measured
+    released = isinstance(gap, RowGap) and gap.pads_in_norm and gap.raw_seconds
     span, scale = (rivals[0].config.span, rivals[0].config.scale) if rivals else (256, "user")
     return TimeSetting(
-        model, bool(ours), gap if trained else log_scale(people), gap if isinstance(gap, RowGap) else None,
+        model, bool(ours), gap if trained else log_scale(people), gap if released else None,
         span, scale, model.config.history_length,
     )  # fmt: skip
 

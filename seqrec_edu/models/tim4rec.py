@@ -19,6 +19,7 @@ from seqrec_edu.layers import (
     initialise,
     time_aware_ssd,
 )
+from seqrec_edu.layers.time_aware_ssd import UNITS
 from seqrec_edu.models.gaps import training_gaps
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.taps import tap
@@ -31,8 +32,10 @@ MODES = ("corrected", "official")
 class TiM4RecConfig:
     """Sizes, where time acts, and how much of the authors' wiring.
 
-    mode            "corrected", or "official": all five quirks at once. One or some of them: set them, in "corrected"
-    history_length  l of the parameters per position; read only where there are some (pads_in_norm, mix_positions)
+    mode            "corrected", or "official": all quirks at once. One or some of them: set them, in "corrected"
+    gap_unit        "second", or "person": gaps are counted in the smallest one of the person so far
+                    (``layers.PersonalGap``)
+    history_length  l of the parameters per position; read only where there are some (row_norm, mix_positions)
     time_dropout    on the gaps that ``PositionMap`` and ``GapUpdate`` read
     norm_eps        of the norms after the embedding and the SSD, and over rows of gaps; ``gate_norm_eps``: of the gated
                     norm in the SSD. The authors have one number for both
@@ -40,7 +43,7 @@ class TiM4RecConfig:
     p2p_residual    the gap update has a gate per position, from an l × l map
     single_layer_residual  a layer that is the only one adds its input too. Off, as in the authors' code (and that of
                     Mamba4Rec): with n_layers = 1 the SSD alone carries everything. Nothing changes with more layers
-    The last five   ``TimeQuirks``, each what the authors' code does otherwise
+    The last seven  ``TimeQuirks``, each what the authors' code does otherwise
     """
 
     n_items: int
@@ -54,6 +57,7 @@ class TiM4RecConfig:
     dropout: float = 0.2
     time: str = "step"
     mode: str = "corrected"
+    gap_unit: str = "second"
     history_length: int = 200
     time_dropout: float = 0.0
     norm_eps: float = 1e-12
@@ -62,6 +66,8 @@ class TiM4RecConfig:
     p2p_residual: bool = False
     single_layer_residual: bool = False
     float32_seconds: bool = False
+    raw_seconds: bool = False
+    row_norm: bool = False
     pads_in_norm: bool = False
     mix_positions: bool = False
     hardswish: bool = False
@@ -71,6 +77,8 @@ class TiM4RecConfig:
         for name, allowed in (("time", TIME), ("mode", MODES)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"TiM4Rec: {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        if self.gap_unit not in UNITS:
+            raise ValueError(f"TiM4Rec: gap_unit must be one of {', '.join(UNITS)}, got {self.gap_unit!r}")
         useless = [name for name in ("time_dropout", "p2p_residual") if getattr(self, name)]
         if not self.quirks.mix_positions and useless and self.time != "off":
             raise ValueError(f"TiM4Rec: {' and '.join(useless)} would change nothing without mix_positions")
@@ -126,7 +134,7 @@ class TiM4Rec(Recommender):
         )
         if config.time != "off":
             rows, heads = config.history_length, ssd.heads
-            self.gap = quirks.gap_scale(rows, config.dropout, config.norm_eps)
+            self.gap = quirks.gap_scale(rows, config.dropout, config.norm_eps, config.gap_unit)
             self.time_maps = nn.ModuleList(
                 quirks.time_map(heads, config.time, rows, config.time_dropout) for _ in range(config.n_layers)
             )
@@ -148,7 +156,7 @@ class TiM4Rec(Recommender):
         """Take the scale of the gaps from the training events. Errors: as ``training_gaps``, where time is on."""
         if self.config.time == "off":
             return
-        gaps = training_gaps("TiM4Rec", split)
+        gaps = training_gaps("TiM4Rec", split, self.config.gap_unit)
         if isinstance(self.gap, LogGap):
             self.gap.measure(gaps)
 
@@ -158,15 +166,15 @@ class TiM4Rec(Recommender):
     def _advance(self, batch, state):
         if not self.causal:
             raise NotImplementedError(
-                "tim4rec reads whole rows of gaps with pads_in_norm or mix_positions (mode official), later events "
+                "tim4rec reads whole rows of gaps with row_norm or mix_positions (mode official), later events "
                 "included: it has no state to step, run the whole history again"
             )
         return self._through(batch, state)
 
     def _through(self, batch, state):
         x = self.embed(batch.item)
-        last_time, states = (None, None) if state is None else state
-        gap, mask = (None, None) if self.config.time == "off" else self._gaps(batch, last_time)
+        times, states = (None, None) if state is None else state
+        gap, mask = (None, None) if self.config.time == "off" else self._gaps(batch, times)
         carried = []
         for i in range(self.config.n_layers):
             before = None if states is None else states[i]
@@ -175,9 +183,10 @@ class TiM4Rec(Recommender):
             x = self.norms[i](y + x if self.residual else y)
             x = self.feed_forwards[i](x)
             carried.append(after)
-        return tap("hidden", x, "b l d"), (batch.time[:, -1], carried)
+        times = self.gap.carry(batch.time, times) if self.causal and self.config.time != "off" else None
+        return tap("hidden", x, "b l d"), (times, carried)
 
-    def _gaps(self, batch, last_time):
+    def _gaps(self, batch, times):
         """Gaps "b l", and the mask of the norms over them (None where pads count)."""
         time, mask = batch.time, batch.mask
         if self.config.whole_rows:
@@ -188,7 +197,7 @@ class TiM4Rec(Recommender):
                     f"holds {time.shape[1]}: gather shorter histories or build it with a larger history_length"
                 )
             time, mask = F.pad(time, (0, missing)), F.pad(mask, (0, missing))
-        return self.gap(time, mask, last_time), None if self.config.quirks.pads_in_norm else mask
+        return self.gap(time, mask, times), None if self.config.quirks.pads_in_norm else mask
 
     def _mixed(self, i, x, gap, state, mask):
         """One SSD layer with its time branch: y, the gaps for the next layer, and the state."""

@@ -13,6 +13,8 @@ from seqrec_edu.layers import (
     LogGap,
     MambaConfig,
     MambaLayer,
+    PersonalGap,
+    SecondsGap,
     SelfAttention,
     SSDConfig,
     SSDLayer,
@@ -72,6 +74,30 @@ def test_gaps_survive_large_timestamps():
     torch.testing.assert_close(found, expected)
     with pytest.raises(ValueError, match=r'all gaps between events are equal.*, or tim4rec with time="off"'):
         gap.measure(torch.tensor([5, 5, 5]))
+
+
+def test_a_personal_gap_makes_the_patient_and_the_hasty_alike():
+    gaps = torch.tensor([0, 0, 300, 60, 0, 120, 30, 600])
+    hasty = 1_700_000_000 + gaps.cumsum(0)
+    people = torch.stack([hasty, 1_700_000_000 + (gaps * 1_000).cumsum(0)])
+    scale, real = PersonalGap().double(), torch.ones(2, 8, dtype=torch.bool)
+    found = scale(people, real)
+    by_hand = torch.tensor([0, 0, 1, 1, 0, 2, 1, 20], dtype=torch.float64).log1p()  # of 300, 300, 60, 60, 60, 30, 30
+    torch.testing.assert_close(found, by_hand.expand(2, 8))
+    assert not torch.allclose(*LogGap().double()(people, real))
+    before = scale.carry(people[:, :5])
+    torch.testing.assert_close(scale(people[:, 5:], real[:, 5:], before), found[:, 5:])
+    torch.testing.assert_close(scale.carry(people[:, 5:], before), scale.carry(people))
+    padded = torch.nn.functional.pad(people, (0, 2), value=1)
+    found_padded = scale(padded, torch.nn.functional.pad(real, (0, 2)))
+    torch.testing.assert_close(found_padded, torch.nn.functional.pad(found, (0, 2)))
+
+
+def test_seconds_stay_seconds_without_the_logarithm():
+    scale = SecondsGap()
+    scale.measure(torch.tensor([0, 10, 20]))
+    time = torch.tensor([[100, 110, 140]])
+    torch.testing.assert_close(scale(time, time > 0), torch.tensor([[-1.0, 0.0, 2.0]]))
 
 
 @pytest.mark.parametrize(("kind", "last"), [(TimeStepMap, ("sharpen.weight", "sharpen.bias")), (ForgettingMap, ("v",))])

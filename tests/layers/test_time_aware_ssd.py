@@ -16,6 +16,7 @@ from seqrec_edu.layers import (
     LogGap,
     PositionMap,
     RowGap,
+    SecondsGap,
     SSDConfig,
     SSDLayer,
     TimeAwareSSDLayer,
@@ -231,14 +232,15 @@ def test_hardswish_unless_the_heads_are_a_multiple_of_eight(heads, expected):
 def test_each_quirk_by_itself_builds_what_it_says():
     for quirk, scale, time_map in [
         ("float32_seconds", LogGap, TimeStepMap),
-        ("pads_in_norm", RowGap, TimeStepMap),
+        ("raw_seconds", SecondsGap, TimeStepMap),
+        ("row_norm", RowGap, TimeStepMap),
         ("mix_positions", LogGap, PositionMap),
         ("hardswish", LogGap, TimeStepMap),
     ]:
         quirks = TimeQuirks(**{quirk: True})
         layer = made(quirks)
         assert type(quirks.gap_scale(12)) is scale and type(layer.time_map) is time_map
-        assert quirks.causal == (quirk in ("float32_seconds", "hardswish"))
+        assert quirks.causal == (quirk not in ("row_norm", "mix_positions"))
         assert (layer.update is not None) == (quirk == "mix_positions")
         gap = quirks.gap_scale(12).double()(times(2, 12), torch.ones(2, 12, dtype=torch.bool))
         assert layer(normal(2, 12 if quirks.causal else 7, 8, seed=1), gap)[0].isfinite().all()
@@ -278,6 +280,12 @@ def test_errors_say_what_was_expected():
         made(p2p_residual=True)
     with pytest.raises(ValueError, match="dead_last_update needs mix_positions"):
         TimeQuirks(dead_last_update=True)
+    with pytest.raises(ValueError, match="pads_in_norm needs row_norm or mix_positions"):
+        TimeQuirks(pads_in_norm=True)
+    with pytest.raises(ValueError, match='unit "person" is another scale than'):
+        TimeQuirks(raw_seconds=True).gap_scale(unit="person")
+    with pytest.raises(ValueError, match="a mask must say which events are real"):
+        RowGap(12, pads_in_norm=False)(times(2, 12))
     with pytest.raises(ValueError, match="activation must be one of gelu, hardswish, got 'relu'"):
         FeedForward(4, 0.0, "relu")
     with pytest.raises(ValueError, match="activation must be None, 'silu' or 'hardswish'"):

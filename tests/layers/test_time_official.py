@@ -41,6 +41,25 @@ def test_official_breaks_what_the_corrected_form_keeps():
     assert not torch.allclose(*amounts, rtol=0.1)  # another amount of padding
 
 
+def test_each_of_the_three_faults_of_a_row_can_be_mended_alone():
+    """Nine gaps of minutes to a day, then pads: how far apart the largest and the smallest come out."""
+    time = NOW + torch.tensor([[0, 60, 3_600, 86_400, 120, 60, 7_200, 90, 600]]).cumsum(1)
+    real = torch.ones_like(time, dtype=torch.bool)
+    padded, mask = F.pad(time, (0, 11)), F.pad(real, (0, 11))
+
+    def spread(**mended):
+        gap = RowGap(20, float32_seconds=False, **mended).double()(padded, mask)[0, 1:9]
+        return float((gap.max() - gap.min()).detach())
+
+    assert spread() < 1e-3  # the jump into the padding owns the scale
+    assert spread(pads_in_norm=False) > 2
+    assert spread(raw_seconds=False) > 1.5  # no jump, but pads pull mean and deviation
+    assert spread(raw_seconds=False, pads_in_norm=False) > 2
+    seconds = RowGap(20, raw_seconds=True, pads_in_norm=False).double()(padded, mask)[0, 1:9].sort().values
+    logs = RowGap(20, raw_seconds=False, pads_in_norm=False).double()(padded, mask)[0, 1:9].sort().values
+    assert seconds[-2] - seconds[0] < 0.3 < 1 < logs[-2] - logs[0]  # beside a day, a minute and two hours are one
+
+
 def test_only_rows_that_leave_pads_out_of_their_norm_ignore_them():
     x, mask = normal(2, 6, 3, seed=1), torch.arange(6) < torch.tensor([[6], [4]])
     norm = RowNorm(6).double()

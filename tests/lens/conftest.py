@@ -34,6 +34,8 @@ LAYERS = {
     "GatedLinearUnit": (lambda: layers.GatedLinearUnit(8, 0.1), (), {}),
     "GatedRMSNorm": (lambda: layers.GatedRMSNorm(8), (), {}),
     "LogGap": (lambda: layers.LogGap(), (), {}),
+    "PersonalGap": (lambda: layers.PersonalGap(), (), {}),
+    "SecondsGap": (lambda: layers.SecondsGap(), (), {}),
     "MambaLayer": (lambda: MambaLayer(MAMBA), (), {}),
     "SSDLayer": (lambda: SSDLayer(SSD), (), {}),
     "TimeStepMap": (lambda: layers.TimeStepMap(2), (), {}),
@@ -46,6 +48,9 @@ LAYERS = {
     ),
     "RowNorm": (lambda: layers.RowNorm(24), ("causal",), {}),
     "RowGap": (lambda: layers.RowGap(24), ("causal", "padding content", "time shift"), {}),
+    "RowGap, mended": (
+        lambda: layers.RowGap(24, float32_seconds=False, raw_seconds=False, pads_in_norm=False), ("causal",), {},
+    ),
     "PositionMap": (lambda: layers.PositionMap(2, 24), ("causal", "padding content"), {}),
     "GapUpdate": (lambda: layers.GapUpdate(24), ("causal", "padding content"), {}),
     "InteractionGate": (lambda: layers.InteractionGate(8, 0.1), (), {}),

@@ -216,7 +216,8 @@ def test_a_kind_is_told_for_every_layer_that_mixes():
     mixing = {"CausalConv", "MambaLayer", "SSDLayer", "TimeAwareSSDLayer", "SelfAttention", "RelativeTimeAttention",
               "LinearAttention", "LowRankAttention", "SpectralFilter", "BidirectionalMamba"}  # fmt: skip
     others = {"Dropout", "FeedForward", "ForgettingMap", "GapUpdate", "GatedLinearUnit", "GatedRMSNorm",
-              "InteractionGate", "LogGap", "PositionMap", "Recurrent", "RowGap", "RowNorm", "TimeStepMap"}  # fmt: skip
+              "InteractionGate", "LogGap", "PersonalGap", "PositionMap", "Recurrent", "RowGap", "RowNorm", "SecondsGap",
+              "TimeStepMap"}  # fmt: skip
     classes = [getattr(layers, name) for name in layers.__all__]
     assert {c.__name__ for c in classes if isinstance(c, type) and issubclass(c, nn.Module)} == mixing | others
     assert {kind.__name__ for kind in KINDS} - {"_Layer"} == mixing

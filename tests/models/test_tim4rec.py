@@ -2,11 +2,14 @@
 
 from dataclasses import fields
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from seqrec_edu.data.batches import Batch
+from seqrec_edu.data.histories import Histories
+from seqrec_edu.data.split import leave_one_out
 from seqrec_edu.layers import (
     OFFICIAL,
     CausalConv,
@@ -52,8 +55,9 @@ def retimed(history, time):
 
 
 def quirk(name):
-    """The settings that turn one quirk on; a dead update needs updates."""
-    return {name: True} | ({"mix_positions": True} if name == "dead_last_update" else {})
+    """The settings that turn one quirk on, with what it needs."""
+    needs = {"dead_last_update": "mix_positions", "pads_in_norm": "row_norm"}
+    return {name: True} | ({needs[name]: True} if name in needs else {})
 
 
 # --- published sizes -------------------------------------------------------------------------------------------------
@@ -138,6 +142,31 @@ def test_the_map_of_the_decay_never_falls_when_a_gap_grows():
     assert type(small(time="step").time_maps[0]) is TimeStepMap
 
 
+@pytest.mark.parametrize("time", ["step", "decay"])
+def test_personal_gaps_step_and_do_not_know_how_long_a_second_is(time):
+    model, history = small(time=time, gap_unit="person"), batch()
+    whole, state = model(history), None
+    for t in range(9):
+        hidden, state = model.step(state, history.item[:, t], history.time[:, t])
+        torch.testing.assert_close(hidden, whole[:, t])
+    slow = NOW + 60 * (history.time - NOW)
+    torch.testing.assert_close(model(retimed(history, slow)), whole)
+    assert not torch.allclose(small(time=time)(retimed(history, slow)), small(time=time)(history))
+
+
+def test_the_scale_of_personal_gaps_is_that_of_training():
+    """Units restart with every user, and neither validation nor test events are read."""
+    times = np.array([0, 0, 50, 60, 80, 7, 107, 107, 307, 700, 20, 20, 20, 21, 99]) + NOW
+    names = ["<pad>", *(str(i) for i in range(15))]
+    items, offsets = np.arange(1, 16, dtype=np.int32), np.arange(0, 16, 5)
+    histories = Histories(items, times, offsets, names, ["a", "b", "c"], "three people")
+    model = build("tim4rec", n_items=15, gap_unit="person")
+    model.prepare(leave_one_out(histories))
+    logs = torch.tensor([0.0, 1, 1, 0, 0, 0], dtype=torch.float64).log1p()
+    torch.testing.assert_close(model.gap.mean.double(), logs.mean(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(model.gap.std.double(), logs.std(), rtol=1e-6, atol=0)
+
+
 def test_official_is_corrected_with_all_its_quirks():
     official, one_by_one = small(mode="official"), small(**dict.fromkeys(QUIRKS, True))
     assert official.config.quirks == one_by_one.config.quirks == OFFICIAL
@@ -176,7 +205,7 @@ def test_causal_is_declared_as_measured(settings):
     later[:, -1] += 50_000
     change = (model(retimed(history, later)) - model(history)).abs().amax(dim=(0, 2))
     assert change[-1] > 0 and bool((change[:-1] > 0).any()) == (not model.causal)
-    assert model.causal == (not {"mode", "pads_in_norm", "mix_positions"} & settings.keys())
+    assert model.causal == (not {"mode", "row_norm", "mix_positions"} & settings.keys())
     if model.causal:
         check_objective(model, "every-position")
         return
@@ -204,8 +233,14 @@ def test_official_without_time_is_causal_and_steps():
         ({}, True, True),
         ({"mode": "official"}, False, False),
         ({"float32_seconds": True}, False, True),
-        ({"pads_in_norm": True}, False, False),
+        ({"raw_seconds": True}, True, True),
+        ({"row_norm": True}, True, True),
+        ({"row_norm": True, "raw_seconds": True}, True, True),
+        ({"row_norm": True, "pads_in_norm": True}, True, False),
+        ({"row_norm": True, "pads_in_norm": True, "raw_seconds": True}, False, False),
         ({"mix_positions": True}, True, True),
+        ({"mix_positions": True, "pads_in_norm": True}, True, True),
+        ({"gap_unit": "person"}, True, True),
         ({"hardswish": True}, True, True),
     ],
     ids=str,
@@ -216,7 +251,8 @@ def test_invariance_to_the_clock_and_to_what_padding_holds(settings, shift, cont
     same = {"rtol": 1e-9, "atol": 1e-9}
     moved = history.time + 2_000_000_031  # no multiple of the steps float32 moves in
     assert torch.allclose(model(retimed(history, moved)), expected, **same) == shift
-    padded = Batch(F.pad(history.item, (0, 3), value=5), F.pad(history.time, (0, 3), value=NOW), history.length)
+    late = NOW + 10**7  # after the last event: a logarithm reads no gap below 0
+    padded = Batch(F.pad(history.item, (0, 3), value=5), F.pad(history.time, (0, 3), value=late), history.length)
     assert torch.allclose(model(padded)[:, :9], expected, **same) == content
 
 

@@ -124,12 +124,7 @@ def reads_ahead(model: nn.Module, stream: str) -> tuple[str, ...]:
 
 def filled_to(model: nn.Module) -> int | None:
     """Places to which a model itself fills every row with pads that it reads, as some authors do; None where not."""
-    if not _known(model):
-        return None
-    c = model.config
-    quirks = [key for key in ("pads_in_filter", "flip_axis", "pads_as_events") if hasattr(c, key)]
-    fills = getattr(c, "whole_rows", False) or (bool(quirks) and c.has(*quirks))
-    return c.history_length if fills else None
+    return model.config.history_length if isinstance(model, Recommender) and model.fills_rows else None
 
 
 def _known(model: nn.Module) -> bool:

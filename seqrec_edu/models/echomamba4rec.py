@@ -130,7 +130,11 @@ class EchoMamba4Rec(Released, Recommender):
 
     @property
     def most_events(self) -> int | None:
-        return self.config.history_length if self.config.reads_pads or self.config.filter != "off" else None
+        return self.config.history_length if self.fills_rows or self.config.filter != "off" else None
+
+    @property
+    def fills_rows(self) -> bool:
+        return self.config.reads_pads
 
     def settings(self) -> dict[str, Any]:
         """Without ``drop_sum`` where it is off."""
@@ -145,7 +149,7 @@ class EchoMamba4Rec(Released, Recommender):
 
     def _through(self, batch, state):
         item, mask = batch.item, batch.mask
-        if self.config.reads_pads:
+        if self.fills_rows:
             item, mask = whole_rows("EchoMamba4Rec", batch, self.config.history_length)
         x, carried = self.embed(item), []
         for i, layer in enumerate(self.layers):

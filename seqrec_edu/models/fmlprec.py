@@ -79,9 +79,13 @@ class FMLPRec(Released, Recommender):
         if config.has("random_pad"):
             draw_pad(self.item_embedding)
 
+    @property
+    def fills_rows(self) -> bool:
+        return self.config.has("pads_in_filter")
+
     def forward(self, batch: Batch):
         item, mask = batch.item, batch.mask
-        if self.config.has("pads_in_filter"):
+        if self.fills_rows:
             item, mask = whole_rows("FMLPRec", batch, self.config.history_length)
         positions("FMLPRec", self.position_embedding, item.shape[1])
         place = torch.arange(item.shape[1], device=item.device)

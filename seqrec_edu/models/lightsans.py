@@ -86,9 +86,13 @@ class LightSANs(Released, Recommender):
         if self.pad_in_softmax:
             draw_pad(self.item_embedding)
 
+    @property
+    def fills_rows(self) -> bool:
+        return self.config.has("pads_as_events")
+
     def forward(self, batch: Batch):
         item, mask = batch.item, batch.mask
-        if self.config.has("pads_as_events"):
+        if self.fills_rows:
             item, _ = whole_rows("LightSANs", batch, self.config.history_length)
             mask = torch.ones_like(item, dtype=torch.bool)
         position = positions("LightSANs", self.position_embedding, item.shape[1])

@@ -82,9 +82,13 @@ class LinRec(Released, Recommender):
         """Without ``inner`` where it is left to d."""
         return but_for(super().settings(), inner=None)
 
+    @property
+    def fills_rows(self) -> bool:
+        return self.config.has("pads_as_events")
+
     def forward(self, batch: Batch):
         item, mask = batch.item, batch.mask
-        if self.config.has("pads_as_events"):
+        if self.fills_rows:
             item, mask = whole_rows("LinRec", batch, self.config.history_length)[0], None
         position = positions("LinRec", self.position_embedding, item.shape[1])
         x = self.embedding_norm(self.dropout(self.item_embedding(item) + position))

@@ -136,10 +136,10 @@ class MLSA4Rec(Released, Recommender):
 
     @property
     def most_events(self) -> int | None:
-        return self.config.history_length if self._whole_rows else None
+        return self.config.history_length if self.fills_rows else None
 
     @property
-    def _whole_rows(self) -> bool:
+    def fills_rows(self) -> bool:
         return self.attention is not None and self.config.has("pads_as_events")
 
     def forward(self, batch: Batch):
@@ -150,7 +150,7 @@ class MLSA4Rec(Released, Recommender):
 
     def _through(self, batch, state, stepping=False):
         item, mask = batch.item, batch.mask
-        if self._whole_rows:
+        if self.fills_rows:
             item, mask = whole_rows("MLSA4Rec", batch, self.config.history_length)[0], None
         start, carried, pooled = self.embed(item), [], []
 

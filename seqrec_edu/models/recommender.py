@@ -77,6 +77,11 @@ class Recommender(nn.Module):
         """Events that a history may have; None where any number goes."""
         return getattr(self.config, "history_length", None)
 
+    @property
+    def fills_rows(self) -> bool:
+        """Whether every row is filled to ``history_length`` with pads that are read, as some authors do."""
+        return False
+
     def settings(self) -> dict[str, Any]:
         """The configuration as plain values, enough to build the model again."""
         return asdict(self.config)

@@ -150,7 +150,11 @@ class TiM4Rec(Recommender):
 
     @property
     def most_events(self) -> int | None:
-        return self.config.history_length if self.config.whole_rows else None
+        return self.config.history_length if self.fills_rows else None
+
+    @property
+    def fills_rows(self) -> bool:
+        return self.config.whole_rows
 
     def prepare(self, split: Split) -> None:
         """Take the scale of the gaps from the training events. Errors: as ``training_gaps``, where time is on."""

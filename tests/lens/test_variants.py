@@ -73,6 +73,10 @@ def test_who_fills_rows():
     assert filled_to(small("tim4rec", mode="official", history_length=12)) == 12
     assert filled_to(small("echomamba4rec")) is None and filled_to(small("sasrec")) is None
     assert filled_to(nn.Linear(2, 2)) is None
+    wired = {"mlsa4rec": {"attention": "off"}, "echomamba4rec": {"filter": "off", "backward": "off"}}
+    for name, without in wired.items():  # with what reads the pads the filling goes too
+        official = {"mode": "official", "history_length": 12}
+        assert filled_to(small(name, **official)) == 12 and filled_to(small(name, **official, **without)) is None
 
 
 def test_small_models_share_their_sizes():

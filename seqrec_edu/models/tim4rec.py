@@ -173,7 +173,9 @@ class TiM4Rec(Recommender):
                 "tim4rec reads whole rows of gaps with row_norm or mix_positions (mode official), later events "
                 "included: it has no state to step, run the whole history again"
             )
-        return self._through(batch, state)
+        hidden, carried = self._through(batch, state)
+        times = None if self.config.time == "off" else self.gap.carry(batch.time, state and state[0])
+        return hidden, (times, carried)
 
     def _through(self, batch, state):
         x = self.embed(batch.item)
@@ -187,8 +189,7 @@ class TiM4Rec(Recommender):
             x = self.norms[i](y + x if self.residual else y)
             x = self.feed_forwards[i](x)
             carried.append(after)
-        times = self.gap.carry(batch.time, times) if self.causal and self.config.time != "off" else None
-        return tap("hidden", x, "b l d"), (times, carried)
+        return tap("hidden", x, "b l d"), carried
 
     def _gaps(self, batch, times):
         """Gaps "b l", and the mask of the norms over them (None where pads count)."""

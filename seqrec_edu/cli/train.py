@@ -26,7 +26,7 @@ NEURAL = [
     *("tisasrec", "bert4rec"),
 ]
 Model = StrEnum("Model", [*NEURAL, "popularity", "last-item", "most-recent"])
-Objective = StrEnum("Objective", ["every-position", "prefix", "cloze"])
+Objective = StrEnum("Objective", ["every-position", "prefix", "shared-prefix", "cloze"])
 Protocol = StrEnum("Protocol", ["leave-one-out", "global-time"])
 Part = StrEnum("Part", ["valid", "test"])
 Seen = StrEnum("Seen", ["unmasked", "masked"])

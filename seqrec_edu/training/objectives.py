@@ -5,6 +5,9 @@ All objectives predict items by full softmax. They differ in how often one pass 
 * every position: each event of a window predicts the one after it, so a history of l events yields l - 1 targets. Only
   for causal models: one that reads later events would find the answer in its input and learn to copy it.
 * prefix: the history up to an event predicts that event, one target per pass. Right for every model, l times the work.
+* shared prefix: the same targets from the same histories, but all prefixes that begin at the same event in one pass.
+  Only for causal models, whose output at an event is that of the prefix that ends there. Prefixes that were cut to the
+  history length begin at different events and share nothing: the gain is large for short histories alone.
 * cloze: some events of a window are blanked out, and the model fills them in from what stands before and after. For
   models with a mask token, which need not be causal: the answers are taken out of the input.
 """
@@ -23,15 +26,18 @@ from seqrec_edu.data.split import Split
 from seqrec_edu.models.recommender import Recommender
 from seqrec_edu.training.settings import FitSettings
 
+SEVERAL = ("every-position", "shared-prefix")  # ask at several positions of one pass
+
 
 class NotCausal(ValueError):
     """Every-position training was asked of a model that reads later events."""
 
 
 def check_objective(model: Recommender, objective: str) -> None:
-    """Refuse every-position training for a model that is not causal, cloze for one without a mask token; say why."""
+    """Refuse training that asks at several positions for a model that is not causal, cloze for one without a mask
+    token; say why."""
     cloze = getattr(model, "cloze", False)
-    if objective == "every-position" and not model.causal:
+    if objective in SEVERAL and not model.causal:
         raise NotCausal(
             f"{model.name} is not causal: the output at an event also reads the events after it. Trained at every "
             "position it would find each target in its own input and learn to copy it, score near-perfectly in "
@@ -52,33 +58,55 @@ class Samples:
 
     def __init__(self, split: Split, settings: FitSettings):
         self.split, self.settings = split, settings
-        if settings.objective == "prefix":
-            self._prefixes = prefix_targets(split, "train", settings.history_length)
+        if settings.objective in ("prefix", "shared-prefix"):
+            self._prefixes = prefix_targets(split, "train", settings.history_length)[:2]
+        if settings.objective == "shared-prefix":
+            self._prefixes = _shared(*self._prefixes)
         if len(self.epoch(0)[0]) == 0:
             raise ValueError(f"the split leaves no training events to predict: {split.summary()}")
 
     def epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """``start, stop`` of every sample; for windows the cuts through long histories move from epoch to epoch."""
-        if self.settings.objective == "prefix":
-            start, stop, _ = self._prefixes
-            return start, stop
+        if self.settings.objective in ("prefix", "shared-prefix"):
+            return self._prefixes
         # A seed of its own, apart from the one that shuffles.
         seed = int(np.random.SeedSequence([self.settings.seed, epoch, 1]).generate_state(1)[0])
         return windows(self.split, self.settings.history_length, seed)
 
     def gather(self, store: EventStore, start: np.ndarray, stop: np.ndarray) -> Batch:
-        """The batch of some samples with its targets: "b l" for every position, "b" for prefixes, none for cloze,
-        where every event may be asked for."""
+        """The batch of some samples with its targets: "b l" for every position and shared prefixes, "b" for prefixes,
+        none for cloze, where every event may be asked for."""
         if self.settings.objective == "prefix":
             return store.gather(start, stop, target=stop)
         if self.settings.objective == "cloze":
             return store.gather(start, stop)
-        return store.gather(start, stop, target="next")
+        batch = store.gather(start, stop, target="next")
+        if self.settings.objective == "every-position":
+            return batch
+        place = torch.arange(batch.item.shape[1], device=store.device)
+        last = place == batch.length[:, None] - 1
+        alone = torch.from_numpy(self._alone(start)).to(store.device)[:, None]
+        return replace(batch, target=torch.where(alone & ~last, 0, batch.target))
 
     def targets(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
         """How many targets each sample holds, known without looking at it. Under cloze a window weighs as many as it
         holds at every position, however few are drawn."""
-        return np.ones_like(start) if self.settings.objective == "prefix" else stop - start - 1
+        if self.settings.objective == "prefix":
+            return np.ones_like(start)
+        if self.settings.objective == "shared-prefix":
+            return np.where(self._alone(start), 1, stop - start - 1)
+        return stop - start - 1
+
+    def _alone(self, start: np.ndarray) -> np.ndarray:
+        """Which windows hold one prefix: those that do not begin where their user does, so that they were cut."""
+        offsets = self.split.histories.offsets
+        return start != offsets[np.searchsorted(offsets, start, side="right") - 1]
+
+
+def _shared(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Prefixes ``start:stop``, by user, then time, as one window for all that begin alike, target included."""
+    last = np.append(start[1:] != start[:-1], True)
+    return start[last], stop[last] + 1
 
 
 class NextItemLoss(nn.Module):

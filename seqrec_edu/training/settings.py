@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-OBJECTIVES = ("every-position", "prefix", "cloze")
+OBJECTIVES = ("every-position", "prefix", "shared-prefix", "cloze")
 SCHEDULES = ("cosine", "constant")
 
 
@@ -10,6 +10,7 @@ class FitSettings:
 
     objective        "every-position": each event predicts the next one, causal models only;
                      "prefix": one target per history;
+                     "shared-prefix": the same targets, prefixes that begin alike in one pass, causal models only;
                      "cloze": events that were blanked out are filled in, only models with a mask token
     history_length   events a model sees at most
     batch_size       targets per step, over all processes together. A prefix holds one, a window of l events l - 1,

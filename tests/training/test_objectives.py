@@ -13,6 +13,8 @@ from seqrec_edu.models import SASRec, build
 from seqrec_edu.training import NotCausal, fit
 from seqrec_edu.training.objectives import NextItemLoss, Samples
 
+PREFIXES = ("prefix", "shared-prefix")
+
 
 class LooksAhead(SASRec):
     """Says of itself that it is not causal."""
@@ -63,6 +65,50 @@ def test_prefix_loss_by_hand(split, quick):
         scores = table[1:] @ table[items[read_at]]  # padding, item 0, is no candidate
         expected += math.log(np.exp(scores).sum()) - scores[items[asked] - 1]
     assert first.sum() == split.histories.n_users and loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("history_length", "factor"), [(7, 1), (20, 1.7), (200, 10)])
+def test_shared_prefixes_are_the_prefixes(split, quick, history_length, factor):
+    """Every target once, and before it the same events; most share a pass, those that were cut have one each."""
+    one, shared = (Samples(split, quick(objective=each, history_length=history_length)) for each in PREFIXES)
+    start, stop = shared.epoch(0)
+    batch = shared.gather(EventStore(split.histories), start, stop)
+    rows, places = (each.numpy() for each in batch.target.nonzero(as_tuple=True))
+    asked = {(start[row], start[row] + place + 1) for row, place in zip(rows, places, strict=True)}
+    assert len(rows) == len(asked) == shared.targets(start, stop).sum()
+    assert asked == set(zip(*one.epoch(0), strict=True))
+    assert (np.bincount(rows) == shared.targets(start, stop)).all()
+    assert batch.item.shape[1] <= history_length
+    cut = ~np.isin(start, split.histories.offsets)
+    assert (shared.targets(start, stop)[cut] == 1).all() and ((stop - start)[cut] == history_length + 1).all()
+    assert cut.any() == (history_length < 200)
+    read_by = {each: (b - a).sum() for each, (a, b) in zip(PREFIXES, (one.epoch(0), shared.epoch(0)), strict=True)}
+    assert read_by["prefix"] > factor * read_by["shared-prefix"]
+
+
+@pytest.mark.parametrize("name", ["sasrec", "mamba4rec", "tim4rec", "gru4rec", "tisasrec"])
+def test_shared_prefixes_have_the_loss_and_the_gradient_of_prefixes(split, small, quick, name):
+    found = []
+    for objective in PREFIXES:
+        samples, model = Samples(split, quick(objective=objective, history_length=9)), small(name, dropout=0.0).double()
+        model.prepare(split)
+        start, stop = samples.epoch(0)
+        some = np.isin(np.searchsorted(split.histories.offsets, start, side="right"), (1, 2, 5))
+        loss = NextItemLoss(model)(samples.gather(EventStore(split.histories), start[some], stop[some]))
+        loss.backward()
+        found.append([loss.detach(), *(each.grad for each in model.parameters())])
+    for one_by_one, shared in zip(*found, strict=True):
+        torch.testing.assert_close(shared, one_by_one, rtol=1e-9, atol=1e-11)
+
+
+def test_shared_prefixes_are_refused_for_a_model_that_looks_ahead(split, small, quick):
+    with pytest.raises(NotCausal, match="find each target in its own input"):
+        fit(LooksAhead(small().config), split, quick(objective="shared-prefix"))
+
+
+def test_shared_prefix_training_lowers_the_loss(split, small, quick):
+    log = fit(small(), split, quick(objective="shared-prefix", epochs=3, batch_size=64, learning_rate=1e-2)).log
+    assert log[-1]["loss"] < log[0]["loss"]
 
 
 def test_prefix_training_lowers_the_loss(split, small, quick):

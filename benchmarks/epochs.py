@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ SECONDS = 6.0  # of sampled steps, per variant and round
 LEAST_STEPS = 8
 # Beside the variants: the same training with the scan as the readable loop that the course derives.
 LOOP = {"mamba4rec-prefix by the loop": ("mamba4rec-prefix", "selective_scan")}
+# And with prefixes that begin alike in one pass, objective "shared-prefix".
+SHARED = {f"{base} by shared passes": base for base in ("sasrec-prefix", "mamba4rec-prefix", "tim4rec-prefix")}
 
 
 class _Enough(Exception):
@@ -83,6 +86,12 @@ def epoch_events(plan: Plan) -> int:
     return int((stop - start).sum())
 
 
+def by_shared_passes(plan: Plan, seed: int) -> float:
+    """As `seconds_of_epoch`, prefixes that begin alike in one pass."""
+    training = plan.record.training | {"objective": "shared-prefix"}
+    return seconds_of_epoch(replace(plan, record=replace(plan.record, training=training)), seed)
+
+
 def by_the_loop(plan: Plan, seed: int, operation: str) -> float:
     """As `seconds_of_epoch`, with one operation as its reference."""
     with ops.use("reference", operation):
@@ -96,6 +105,7 @@ def clocks(data: str, names: list[str], recbole: bool) -> dict[str, Callable[[in
     for name, (base, operation) in LOOP.items():
         if base in plans:
             found[name] = partial(by_the_loop, plans[base], operation=operation)
+    found |= {name: partial(by_shared_passes, plans[base]) for name, base in SHARED.items() if base in plans}
     if recbole:
         import recbole_peer
 

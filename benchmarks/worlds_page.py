@@ -1,6 +1,6 @@
 """Write docs/worlds.md out of benchmarks/results/worlds: what was planted, who should win, and who did.
 
-    python benchmarks/worlds_page.py
+python benchmarks/worlds_page.py
 """
 
 from __future__ import annotations

@@ -8,14 +8,18 @@ import pytest
 drive = pytest.importorskip("tests.browser.drive", reason="needs playwright")
 
 SETUP = """\
-import os
+import os, time
 os.environ.pop("PYTEST_VERSION", None)  # a reader's kernel: under a test the panel is drawn at the end alone
 import torch
 from seqrec_edu.data import leave_one_out
 from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.models import build
 from seqrec_edu.panels.cockpit import Cockpit
-from seqrec_edu.training import FitSettings, fit
+from seqrec_edu.training import Callback, FitSettings, fit
+
+class Patient(Callback):  # on a busy machine training would be over before the browser has drawn its second figure
+    def on_epoch_end(self, log):
+        time.sleep(0.5)
 
 torch.set_num_threads(1)
 split = leave_one_out(shoppers(users=150, seed=0))
@@ -27,7 +31,7 @@ def trained(name, callbacks=(), **settings):
 
 first = trained("sasrec")
 """
-LIVE = """result = trained("tim4rec", [Cockpit()], n_layers=2, d_state=8, head_dim=16)"""
+LIVE = """result = trained("tim4rec", [Cockpit(), Patient()], n_layers=2, d_state=8, head_dim=16)"""
 BESIDE = """Cockpit({"SASRec": first, "TiM4Rec": result}, across="seconds")"""
 
 

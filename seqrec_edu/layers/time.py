@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seqrec_edu.layers.conv import CausalConv
 from seqrec_edu.taps import tap
 
+NEVER = 2**62  # the smallest gap while there is none, in seconds: exact as int64 and as float32
 ONE_BEFORE_SOFTPLUS = 0.5413248546129181  # softplus of this is 1
 
 
@@ -83,21 +84,13 @@ class PersonalGap(LogGap):
     def _amount(self, time, mask, before):
         last, _ = before or (None, None)
         gap = differences(time, last, self.float32_seconds).clamp(min=0)
-        return gap / unit(self._smallest(torch.where(mask, gap, 0), before))
+        smallest = self._smallest(torch.where(mask, gap, 0), before)
+        unit = smallest.masked_fill(smallest == NEVER, 1)
+        return gap.to(self.mean.dtype) / unit.to(self.mean.dtype)
 
     def _smallest(self, gap, before):
-        smallest = smallest_so_far(gap)
+        smallest = gap.masked_fill(gap <= 0, NEVER).cummin(dim=1).values
         return smallest if before is None else torch.minimum(smallest, before[1][:, None])
-
-
-def smallest_so_far(gap: Tensor) -> Tensor:
-    """The smallest gap above 0 up to each event, "… l"; infinite while there is none."""
-    return gap.double().masked_fill(gap <= 0, torch.inf).cummin(dim=-1).values
-
-
-def unit(smallest: Tensor) -> Tensor:
-    """The smallest gap as a unit: 1 s where there is none."""
-    return smallest.masked_fill(smallest.isinf(), 1.0)
 
 
 def differences(time: Int[Tensor, "b l"], last: Int[Tensor, " b"] | None = None, in_float32: bool = False) -> Tensor:

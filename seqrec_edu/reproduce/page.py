@@ -49,8 +49,9 @@ method): *supported* where the interval of NDCG@10 lies above zero, *contradicte
 interval is at 95 % by itself and rather wide than narrow: of twenty claims about nothing, at most one would come out
 supported or contradicted. "Cannot tell" is not "no effect": the interval says how large one may be.
 A published figure *agrees* where it lies within our interval over users, widened by the range of the figures published
-for the same model on the same data and by the range of ours over seeds. Parameters include the item embedding. Training
-time and the highest memory are those of one run. How far the source of a published figure reaches:
+for the same model on the same data and by the range of ours over seeds. *NDCG@10 of unseen* is of the same models with
+seen items left out of the lists, as other papers rank; nothing is judged by it. Parameters include the item embedding.
+Training time and the highest memory are those of one run. How far the source of a published figure reaches:
 
 {REACH}
 """

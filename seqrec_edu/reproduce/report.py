@@ -18,12 +18,13 @@ from seqrec_edu.training.receipts import Receipt
 
 METRICS = ("HR@10", "NDCG@10", "MRR@10")
 PUBLISHED = ("HR@10", "NDCG@10")
-RESULT_HEADER = ("variant", "objective", "L", "epochs", "parameters", "seeds", *METRICS, "training", "memory")
+UNSEEN = "NDCG@10 of unseen"
+RESULT_HEADER = ("variant", "objective", "L", "epochs", "parameters", "seeds", *METRICS, UNSEEN, "training", "memory")
 CLAIM_HEADER = ("claim", "with", "without", "NDCG@10", "HR@10", "seeds", "verdict")
 SPEED_HEADER = ("variant", "objective", "an epoch", "best", "to 90 %", "to 100 %")
 SHARES = (0.9, 1.0)  # of the measure's best validation NDCG@10
 MEASURE = "sasrec"
-NO_SEED = "-"
+NO_SEED = "-"  # and what else there is none of
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def result_row(outcome: Outcome) -> list[str]:
         parameters(first),
         ", ".join(map(str, sorted(seeds))) or NO_SEED,
         *(value(outcome, metric) for metric in METRICS),
+        unseen(outcome),
         duration(statistics.mean(spent)) if spent else NO_SEED,
         f"{max(memory):,} MiB" if None not in memory else NO_SEED,
     ]
@@ -59,6 +61,14 @@ def value(outcome: Outcome, metric: str) -> str:
     found, values = interval(outcome, metric), outcome.values(metric)
     spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     return f"{found.value:.4f}{spread} {ends(found)}"
+
+
+def unseen(outcome: Outcome) -> str:
+    """NDCG@10 with seen items left out of the lists, mean over seeds ± their deviation; where every seed has it."""
+    if outcome.masked.keys() != outcome.receipts.keys():
+        return NO_SEED
+    values = [receipt.metrics["test"]["values"][SELECT]["value"] for receipt in outcome.masked.values()]
+    return f"{statistics.mean(values):.4f}" + (f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else "")
 
 
 def ends(found: Difference) -> str:

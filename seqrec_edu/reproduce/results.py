@@ -2,6 +2,8 @@
 
 runs/reproduce/DATA/VARIANT/seed-S/receipt.json, ranks.npz       where they are made
 benchmarks/results/DATA/VARIANT/seed-S.json, seed-S.npz, .csv    where they are kept; counts.json, .npz without a seed
+
+Beside a receipt may lie another of the same run, receipt-masked.json or seed-S-masked.json, that leaves out seen items.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from seqrec_edu.data.files import write_whole
 from seqrec_edu.reproduce.budget import BUDGETS
 from seqrec_edu.reproduce.curves import BY, CURVE, Curve, curve_of_run, read_epoch_seconds
 from seqrec_edu.reproduce.ranks import RANKS_FILE, REMEDY, BadRanks, Ranks
-from seqrec_edu.reproduce.runner import RECEIPT
+from seqrec_edu.reproduce.runner import RECEIPT, kept_receipts, masked_beside
 from seqrec_edu.reproduce.variants import VARIANTS
 from seqrec_edu.training.metrics import metrics
 from seqrec_edu.training.receipts import Receipt
@@ -35,6 +37,7 @@ class Outcome:
     receipts: dict[int | None, Receipt] = field(default_factory=dict)
     paths: dict[int | None, Path] = field(default_factory=dict)
     ranks: dict[int | None, Ranks] = field(default_factory=dict)
+    masked: dict[int | None, Receipt] = field(default_factory=dict)  # of the same runs, with seen items left out
     curves: dict[int | None, Curve] = field(default_factory=dict)
     epoch_seconds: float | None = None  # of processor time, by `benchmarks/epochs.py`
     peers: Mapping[str, float] = field(default_factory=dict)  # the same, of the same training done by somebody else
@@ -62,7 +65,7 @@ def read_results(folder: Path) -> dict[str, Outcomes]:
         triples = (
             (path, path.with_suffix(".npz"), variant)
             for variant in VARIANTS
-            for path in sorted((folder / data / variant).glob("*.json"))
+            for path in kept_receipts(folder / data / variant)
         )
         outcomes = _outcomes(triples)
         if outcomes:
@@ -77,7 +80,7 @@ def read_runs(folder: Path) -> Outcomes:
 
 
 def collect(out: Path, results: Path) -> list[Path]:
-    """Copy receipts and ranks of all finished runs, as they are, to where they are kept; the receipts' new places.
+    """Copy receipts and ranks of all finished runs, as they are, to where they are kept; new places, one per run.
 
     Beside them goes the curve of the training, where its log is still there.
     Errors: BadReceipt, BadRanks or CheckpointError for what cannot be read; nothing is copied then.
@@ -91,6 +94,8 @@ def collect(out: Path, results: Path) -> list[Path]:
             target = results / data / variant / f"{stem}.json"
             kept.append((target.with_suffix(".npz"), path.with_name(RANKS_FILE).read_bytes()))
             kept.append((target, path.read_bytes()))
+            if masked_beside(path).exists():
+                kept.append((masked_beside(target), masked_beside(path).read_bytes()))
             curve = curve_of_run(path.parent)
             if curve is not None:
                 curves.append((target.with_suffix(CURVE), curve))
@@ -98,7 +103,7 @@ def collect(out: Path, results: Path) -> list[Path]:
         write_whole(target, content)
     for target, curve in curves:
         curve.write(target)
-    return [target for target, _ in kept if target.suffix == ".json"]
+    return [target.with_suffix(".json") for target, _ in kept if target.suffix == ".npz"]
 
 
 def _datasets(folder: Path) -> list[str]:
@@ -124,6 +129,8 @@ def _outcomes(triples: Iterator[tuple[Path, Path, str]]) -> Outcomes:
         outcome.receipts[receipt.seed], outcome.paths[receipt.seed] = receipt, path
         if ranks.exists():
             outcome.ranks[receipt.seed] = _ranks_of(receipt, ranks)
+        if masked_beside(path).exists():
+            outcome.masked[receipt.seed] = _masked_of(receipt, masked_beside(path))
     for outcome in outcomes.values():
         _check_alike(outcome)
     _check_one_question(outcomes)
@@ -138,6 +145,15 @@ def _ranks_of(receipt: Receipt, path: Path) -> Ranks:
     if abs(found - told) > 1e-6:
         raise BadRanks(f"{path} gives NDCG@10 {found:.4f}, the receipt beside it says {told:.4f}: {REMEDY}")
     return ranks
+
+
+def _masked_of(receipt: Receipt, path: Path) -> Receipt:
+    """The receipt that leaves seen items out; of another run it says nothing here."""
+    masked = Receipt.read(path)
+    runs = [(each.seed, each.commit, each.seconds["fit"], each.model, each.dataset) for each in (receipt, masked)]
+    if runs[0] != runs[1] or masked.protocol != {**receipt.protocol, "seen": "masked"}:
+        raise BadResults(f"{path} is not of the run beside it with seen items left out: delete it and collect again")
+    return masked
 
 
 def _with_curves(outcome: Outcome, seconds: Mapping[str, float]) -> Outcome:

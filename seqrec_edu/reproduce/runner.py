@@ -29,6 +29,7 @@ from seqrec_edu.training.run import RECEIPT_FILES, Plan, Run, carry_out, plan_ru
 OUT = Path("runs") / "reproduce"
 RESULTS = Path("benchmarks") / "results"
 RECEIPT = RECEIPT_FILES["unmasked"]
+MASKED = Path(RECEIPT_FILES["masked"]).stem.removeprefix(Path(RECEIPT).stem)  # what the other receipt's name ends in
 Say = Callable[[str], None]
 
 
@@ -214,7 +215,7 @@ def _forecast(jobs: Sequence[Job], todo: Sequence[Job], results: Path) -> str:
 def _seconds(job: Job, results: Path) -> float | None:
     """Mean seconds of this variant on these data in earlier receipts."""
     base = job.folder if job.seed is None else job.folder.parent
-    paths = [*(results / base.parent.name / base.name).glob("*.json"), *base.glob(f"*/{RECEIPT}"), base / RECEIPT]
+    paths = [*kept_receipts(results / base.parent.name / base.name), *base.glob(f"*/{RECEIPT}"), base / RECEIPT]
     spent = []
     for path in paths:
         if path.exists():
@@ -227,6 +228,16 @@ def _summary(receipt: Receipt) -> str:
     values, fit = receipt.metrics["test"]["values"], receipt.seconds["fit"]
     shown = ", ".join(f"{name} {values[name]['value']:.4f}" for name in ("HR@10", "NDCG@10"))
     return f"{shown}; {duration(fit or 0.0)}"
+
+
+def kept_receipts(folder: Path) -> list[Path]:
+    """Receipts of a variant that are kept, without those that leave seen items out: `masked_beside` finds these."""
+    return sorted(path for path in folder.glob("*.json") if not path.stem.endswith(MASKED))
+
+
+def masked_beside(path: Path) -> Path:
+    """Where the receipt lies that leaves seen items out, by its other; the rule of runs and of what is kept."""
+    return path.with_stem(path.stem + MASKED)
 
 
 def duration(seconds: float) -> str:

@@ -53,6 +53,9 @@ VARIANTS: dict[str, Variant] = {
     "linrec": Variant("linrec", objective=PREFIX, about="linear attention without a causal mask"),
     "mamba4rec": Variant("mamba4rec", about="one selective scan"),
     "mamba4rec-prefix": Variant("mamba4rec", objective=PREFIX, about="one selective scan, one target per prefix"),
+    "mamba4rec-residual": Variant(
+        "mamba4rec", {"single_layer_residual": True}, about="one selective scan, added to what it reads: ours"
+    ),
     # Released at width 256, where an epoch of prefixes on ml-100k takes half an hour of a core; all others have 64.
     "ssd4rec": Variant(
         "ssd4rec",

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,33 @@ def test_older_receipts_and_the_spread_of_published_figures_are_told(keep, tmp_p
     assert re.search(r"one and the same model: .*mamba4rec HR@10 0\.3005 to 0\.3253 \(\d figures\)", text)
 
 
+def masked(path, **changes):
+    """Puts a receipt with seen items left out beside another."""
+    receipt = Receipt.read(path)
+    receipt.metrics["test"]["values"]["NDCG@10"] = {"value": 0.4 + receipt.seed / 10, "low": 0.3, "high": 0.9}
+    beside = replace(receipt, protocol={**receipt.protocol, "seen": "masked"}, **changes)
+    return beside.write(path.with_stem(f"{path.stem}-masked"))
+
+
+def test_what_seen_items_on_top_of_the_lists_cost_stands_beside_it(keep, tmp_path):
+    for seed in (0, 1):
+        masked(keep("sasrec", seed))
+        keep("tim4rec", seed)
+    masked(keep("mamba4rec", 0))
+    lines = page_of(read_results(tmp_path / "results"), tmp_path / "docs" / "page.md").splitlines()
+    header = next(line for line in lines if line.startswith("| variant | objective | L |")).split(" | ")
+    place = header.index("NDCG@10 of unseen")
+    shown = {line.split(":")[0]: line.split(" | ")[place] for line in lines if ": " in line and line.count(" | ") > 9}
+    assert shown == {"| sasrec": "0.4500 ± 0.0707", "| mamba4rec": "0.4000", "| tim4rec": "-"}
+
+
+@pytest.mark.parametrize("changes", [{"seed": 7}, {"seconds": {"fit": 1.0, "evaluate": 1.0}}, {"commit": "0" * 40}])
+def test_a_masked_receipt_of_another_run_is_refused(keep, tmp_path, changes):
+    masked(keep("sasrec", 0), **changes)
+    with pytest.raises(BadResults, match=r"seed-0-masked.json is not of the run beside it with seen items left out"):
+        read_results(tmp_path / "results")
+
+
 def test_ranks_of_another_run_are_refused(keep, tmp_path):
     path = keep("sasrec", 0).with_suffix(".npz")
     was = Ranks.read(path)
@@ -134,6 +162,7 @@ def test_collected_results_are_the_runs_as_they_are(quick, tmp_path):
     run = tmp_path / "out" / "shoppers" / "sasrec" / "seed-0"
     assert kept[1].read_bytes() == (run / "receipt.json").read_bytes()
     assert kept[1].with_suffix(".npz").read_bytes() == (run / "ranks.npz").read_bytes()
+    assert kept[1].with_name("seed-0-masked.json").read_bytes() == (run / "receipt-masked.json").read_bytes()
     runs, results = read_runs(tmp_path / "out" / "shoppers"), read_results(tmp_path / "results")["shoppers"]
     curves = results["sasrec"].curves
     assert list(curves) == [0] and [row[0] for row in curves[0].rows] == [1.0] and not results["popularity"].curves

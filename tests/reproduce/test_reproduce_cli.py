@@ -31,7 +31,7 @@ def test_it_ends_in_a_table_with_intervals_and_verdicts(tmp_path):
     assert "5 runs on shoppers" in text and "tim4rec, seed 1: HR@10 0." in text
     lines = text.splitlines()
     row = next(line for line in lines if line.startswith("tim4rec-no-time  every-position"))
-    assert row.count("±") == 3 and "0, 1" in row
+    assert row.count("±") == 4 and "0, 1" in row
     claim = next(line for line in lines if line.startswith("Knowing the time"))
     assert "cannot tell (the interval holds zero)" in claim
     assert any(line.startswith("TiM4Rec ranks better than SASRec.") and "not run" in line for line in lines)

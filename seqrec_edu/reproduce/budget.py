@@ -74,7 +74,7 @@ def training_settings(variant: Variant, budget: Budget) -> dict[str, Any]:
     objective = variant.objective
     epochs = {"epochs": budget.epochs[objective]} if objective in budget.epochs else {}
     rate = {"learning_rate": budget.rates[objective]} if objective in budget.rates else {}
-    return {"objective": objective, **length, **epochs, **rate, **budget.more}
+    return {"objective": objective, **length, **epochs, **rate, **budget.more, **variant.training}
 
 
 def model_settings(variant: Variant, budget: Budget) -> dict[str, Any]:

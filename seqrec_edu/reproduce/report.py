@@ -125,7 +125,7 @@ def compared(data: str, outcomes: Mapping[str, Outcome]) -> Iterator[Compared]:
 
 def spoken_of(figure: Figure, outcomes: Mapping[str, Outcome]) -> list[str]:
     """The variants here that are the published model: by our objective, by the paper's, and as its authors wired it."""
-    names = [figure.model, f"{figure.model}-prefix", f"{figure.model}-official"]
+    names = [figure.model, *(f"{figure.model}-{by}" for by in ("prefix", "as-published", "official"))]
     return [name for name in names if name in VARIANTS and name in outcomes] or [figure.model]
 
 

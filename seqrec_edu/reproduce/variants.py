@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from seqrec_edu.models.released import adam
+
 EVERY, PREFIX, CLOZE = "every-position", "prefix", "cloze"
+# As RecBole trains, and with it the papers, until validation gets no better.
+PUBLISHED_TRAINING = {
+    name: value for name, value in adam(0, 300, 2048).items() if name not in ("history_length", "seed")
+}
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,7 @@ class Variant:
                    papers train one target per prefix, at the cost of a whole history for each
     about          what it is, in one line
     released       starts from the settings that its authors released for the dataset, or for the one most like it
+    training       settings of training that are its own, before those of the dataset
     shuffled_gaps  is trained and asked on histories in which each person's gaps between events are permuted
     """
 
@@ -28,10 +35,12 @@ class Variant:
     objective: str | None = EVERY
     about: str = ""
     released: bool = False
+    training: Mapping[str, Any] = field(default_factory=dict)
     shuffled_gaps: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+        for name in ("settings", "training"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @property
     def counts(self) -> bool:
@@ -45,6 +54,9 @@ VARIANTS: dict[str, Variant] = {
     "most-recent": Variant("most-recent", objective=None, about="the history itself, newest first"),
     "sasrec": Variant("sasrec", about="causal attention"),
     "sasrec-prefix": Variant("sasrec", objective=PREFIX, about="causal attention, one target per prefix"),
+    "sasrec-as-published": Variant(
+        "sasrec", objective=PREFIX, about="causal attention, trained as the papers train", training=PUBLISHED_TRAINING
+    ),
     "gru4rec": Variant("gru4rec", about="a gated recurrent network"),
     "tisasrec": Variant("tisasrec", about="attention that reads the time between events"),
     "bert4rec": Variant("bert4rec", objective=CLOZE, about="attention in both directions, trained to fill gaps"),
@@ -53,6 +65,12 @@ VARIANTS: dict[str, Variant] = {
     "linrec": Variant("linrec", objective=PREFIX, about="linear attention without a causal mask"),
     "mamba4rec": Variant("mamba4rec", about="one selective scan"),
     "mamba4rec-prefix": Variant("mamba4rec", objective=PREFIX, about="one selective scan, one target per prefix"),
+    "mamba4rec-as-published": Variant(
+        "mamba4rec",
+        objective=PREFIX,
+        about="one selective scan, trained as the papers train",
+        training=PUBLISHED_TRAINING,
+    ),
     "mamba4rec-residual": Variant(
         "mamba4rec", {"single_layer_residual": True}, about="one selective scan, added to what it reads: ours"
     ),

@@ -15,6 +15,7 @@ from seqrec_edu.data.files import write_whole
 from seqrec_edu.data.synthetic import WORLDS, world
 from seqrec_edu.training.ceiling import METRICS
 
+APART = 0.1  # standard deviation above which a mean hides what happened
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "worlds"
 PAGE = ROOT / "docs" / "worlds.md"
@@ -27,10 +28,11 @@ before, and there are *blind* predictors, exact but for one thing that they do n
 `benchmarks/worlds_page.py` out of `benchmarks/results/worlds/`, and a test holds it against them.
 
 **How to read it.** A few people of a world are learned from, 2,000 others are asked. Scores are expectations under the
-truth, means over three trainings (other people, other first weights) ± their standard deviation. What was expected
-stood in `benchmarks/worlds.toml` before the first run. *beats* is found where the 95 % interval of the paired
-difference, over people and trainings, lies above zero; *does not beat* is found everywhere else. A world gets at most
-two settings, the earlier one stays listed.
+truth, means over three trainings (other people, other first weights) ± their standard deviation; where that is above
+0.1 all three stand beside it, for then some trainings learned it and some did not. What was expected stood in
+`benchmarks/worlds.toml` before the first run. *beats* is found where the 95 % interval of the paired difference, over
+people and trainings, lies above zero; *does not beat* is found everywhere else. A world gets at most two settings, the
+earlier one stays listed.
 """
 
 
@@ -99,8 +101,11 @@ def _scores(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _mean(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3f}{spread}"
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    spread = statistics.stdev(values)
+    each = f" ({', '.join(f'{value:.2f}' for value in values)})" if spread > APART else ""
+    return f"{statistics.mean(values):.3f} ± {spread:.3f}{each}"
 
 
 def _expectations(found: dict[str, Any]) -> Iterator[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 
 from seqrec_edu.data.files import write_whole
@@ -12,17 +10,17 @@ from seqrec_edu.data.sources.registry import datasets
 from seqrec_edu.reproduce import report
 from seqrec_edu.reproduce.budget import BUDGETS
 from seqrec_edu.reproduce.curves import EPOCHS_FILE
-from seqrec_edu.reproduce.papers import PAPERS, Claim
+from seqrec_edu.reproduce.markdown import link, table
+from seqrec_edu.reproduce.papers import PAPERS
 from seqrec_edu.reproduce.published import TAGS, figures
 from seqrec_edu.reproduce.results import Outcome, Outcomes, read_results
+from seqrec_edu.reproduce.speed import speed
 from seqrec_edu.reproduce.variants import VARIANTS
-from seqrec_edu.reproduce.verdict import NOT_RUN, SELECT, Judged, judge
+from seqrec_edu.reproduce.verdict import NOT_RUN, Judged
 from seqrec_edu.training.receipts import Receipt
 
 PAGE = Path("docs") / "reproduction.md"
 MAKE = "`seqrec-edu reproduce --page`"
-# Beside a model that is trained at every position, the same one by what its name ends in.
-PAIRED = {"-prefix": "one target per prefix", "-as-published": "trained as the papers train"}
 
 REACH = "\n".join(f"* [{tag}] {meaning}" for tag, meaning in TAGS.items())
 HEAD = f"""# Reproduction: what the three papers claim, and what the evidence supports
@@ -76,7 +74,7 @@ def page_of(results: Mapping[str, Outcomes], page: Path = PAGE) -> str:
     }
     parts = [HEAD, *_evidence(judged)]
     for data, outcomes in results.items():
-        parts += [*_dataset(data, outcomes, page), *_claims(judged[data]), *_speed(outcomes, page)]
+        parts += [*_dataset(data, outcomes, page), *_claims(judged[data]), *speed(outcomes, _folder(outcomes), page)]
         parts += _published(data, outcomes)
     parts += [*_elsewhere(results), *_not_run(results)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -122,14 +120,14 @@ def _dataset(data: str, outcomes: Outcomes, page: Path) -> list[str]:
         row[0] = f"{row[0]}: {VARIANTS[outcome.variant].about}"
         row[report.RESULT_HEADER.index("seeds")] = _links(outcome, page)
         rows.append(row)
-    return [f"## {data}", head, *filter(None, [beware]), _table(report.RESULT_HEADER, rows), *_older(outcomes, page)]
+    return [f"## {data}", head, *filter(None, [beware]), table(report.RESULT_HEADER, rows), *_older(outcomes, page)]
 
 
 def _older(outcomes: Outcomes, page: Path) -> list[str]:
     """Receipts that lie beside the variants instead of in one: of `seqrec-edu train`, with any settings."""
     paths = [path for path in sorted(_folder(outcomes).glob("*.json")) if path.name != EPOCHS_FILE]
     shown = [
-        f"{_link(each.name, path, page)} (NDCG@10 {each.metrics['test']['values']['NDCG@10']['value']:.4f})"
+        f"{link(each.name, path, page)} (NDCG@10 {each.metrics['test']['values']['NDCG@10']['value']:.4f})"
         for path, each in ((path, Receipt.read(path)) for path in paths)
     ]
     text = f"Older single runs, with other settings and without ranks, not judged: {', '.join(shown)}."
@@ -160,12 +158,7 @@ def _machines(outcomes: Outcomes) -> str:
 def _links(outcome: Outcome, page: Path) -> str:
     """The seeds, each a link to its receipt."""
     shown = {report.NO_SEED if seed is None else str(seed): path for seed, path in outcome.paths.items()}
-    return ", ".join(_link(seed, path, page) for seed, path in shown.items())
-
-
-def _link(text: str, path: Path, page: Path) -> str:
-    """To a file, from where the page lies."""
-    return f"[{text}]({Path(os.path.relpath(path, page.parent)).as_posix()})"
+    return ", ".join(link(seed, path, page) for seed, path in shown.items())
 
 
 def _folder(outcomes: Outcomes) -> Path:
@@ -183,69 +176,7 @@ def _claims(judged: Mapping[str, Sequence[Judged]]) -> list[str]:
             rows.append([name, *row])
     if not rows:
         return ["### Claims", "No pair of variants that a claim is about was run."]
-    return ["### Claims", _table(("paper", *report.CLAIM_HEADER), rows)]
-
-
-def _speed(outcomes: Outcomes, page: Path) -> list[str]:
-    """How long each variant trains until it is as good as SASRec ever was."""
-    level = report.level(outcomes)
-    timed = [each for each in outcomes.values() if each.curves]
-    if level is None or all(each.epoch_seconds is None for each in timed):
-        return []
-    source = _link("measured", _folder(outcomes) / EPOCHS_FILE, page)
-    text = (
-        f"How long each trains until its validation NDCG@10 reaches 90 and 100 % of SASRec's best ({level:.4f}, mean\n"
-        "over seeds): epochs by its training curve, times the processor seconds of an epoch, which were measured for\n"
-        f"all in turns, in one process with one thread ({source}).\n"
-        "*best* is each one's own. Validation is not counted. A level first reached by chance counts: read\n"
-        "differences of an epoch as none."
-    )
-    first = report.SHARES[0] * level
-    order = sorted(timed, key=lambda each: (report.seconds_to(each, first) or float("inf"), each.variant))
-    rows = [report.speed_row(each, level) for each in order]
-    return ["### Time to quality", text, _table(report.SPEED_HEADER, rows), *_pairs(outcomes, level)]
-
-
-def _pairs(outcomes: Outcomes, level: float) -> list[str]:
-    """The same model by both objectives, and by the hands of others."""
-    lines = []
-    for (suffix, how), name in product(PAIRED.items(), outcomes):
-        if name + suffix not in outcomes:
-            continue
-        every, slow = outcomes[name], outcomes[name + suffix]
-        if every.epoch_seconds is None or slow.epoch_seconds is None:
-            continue
-        times = slow.epoch_seconds / every.epoch_seconds
-        ways = {share: way for share in report.SHARES if (way := _way(every, slow, share * level)) is not None}
-        lines.append(
-            f"* {name}, {how}: an epoch costs {times:.3g} times one of every position{_ways(ways)}. "
-            + _quality(outcomes, name, name + suffix)
-        )
-        for whom, seconds in slow.peers.items():
-            ratio = seconds / slow.epoch_seconds
-            further = _ways({share: way * ratio for share, way in ways.items()})
-            learns = ", were it to learn as ours does" * bool(further)
-            lines.append(f"* {name}, {how}, by {whom}: an epoch costs {times * ratio:.3g} times{further}{learns}.")
-    return ["\n".join(lines)] if lines else []
-
-
-def _way(every: Outcome, slow: Outcome, level: float) -> float | None:
-    """How many times as long the other takes to a level; None unless all runs of both got there."""
-    spent = report.seconds_to(every, level), report.seconds_to(slow, level)
-    return None if None in spent else spent[1] / spent[0]
-
-
-def _ways(ways: Mapping[float, float]) -> str:
-    return "".join(f", the way to {share:.0%} {way:.3g} times" for share, way in ways.items()).replace("%", " %")
-
-
-def _quality(outcomes: Outcomes, every: str, slow: str) -> str:
-    """Whether both end up equally good, which a comparison of their times takes for granted."""
-    judged = judge(Claim("", every, slow), outcomes)
-    if not judged.differences:
-        return "Which ends up better is not known."
-    seeds = f"{judged.seeds} seed{'s' * (judged.seeds != 1)}"
-    return f"Test NDCG@10 of every position minus that: {judged.differences[SELECT]}, {seeds}."
+    return ["### Claims", table(("paper", *report.CLAIM_HEADER), rows)]
 
 
 def _published(data: str, outcomes: Outcomes) -> list[str]:
@@ -262,7 +193,7 @@ def _published(data: str, outcomes: Outcomes) -> list[str]:
     if not rows:
         return ["### Published figures", "None was found for these data."]
     header = ("published", "metric", "value", "source", "here", "ours", "verdict", "note")
-    return ["### Published figures", _table(header, rows), *_spread(data)]
+    return ["### Published figures", table(header, rows), *_spread(data)]
 
 
 def _spread(data: str) -> list[str]:
@@ -293,7 +224,7 @@ def _elsewhere(results: Mapping[str, Outcomes]) -> list[str]:
         "Nothing here can be held against these. A slice of a dataset is other data: kuairand-pure-14d is not its log."
     )
     header = ("data", "published", *report.METRICS, "source", "note")
-    return ["## Published on data that were not run here", text, _table(header, rows)]
+    return ["## Published on data that were not run here", text, table(header, rows)]
 
 
 def _not_run(results: Mapping[str, Outcomes]) -> list[str]:
@@ -309,8 +240,3 @@ def _not_run(results: Mapping[str, Outcomes]) -> list[str]:
     figured = {figure.model for figure in figures()}
     lines += [f"* No published figure of {name} was found on any data." for name in PAPERS if name not in figured]
     return ["## What was not run", "\n".join(lines)]
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -21,9 +21,6 @@ PUBLISHED = ("HR@10", "NDCG@10")
 UNSEEN = "NDCG@10 of unseen"
 RESULT_HEADER = ("variant", "objective", "L", "epochs", "parameters", "seeds", *METRICS, UNSEEN, "training", "memory")
 CLAIM_HEADER = ("claim", "with", "without", "NDCG@10", "HR@10", "seeds", "verdict")
-SPEED_HEADER = ("variant", "objective", "an epoch", "best", "to 90 %", "to 100 %")
-SHARES = (0.9, 1.0)  # of the measure's best validation NDCG@10
-MEASURE = "sasrec"
 NO_SEED = "-"  # and what else there is none of
 
 
@@ -127,44 +124,6 @@ def spoken_of(figure: Figure, outcomes: Mapping[str, Outcome]) -> list[str]:
     """The variants here that are the published model: by our objective, by the paper's, and as its authors wired it."""
     names = [figure.model, *(f"{figure.model}-{by}" for by in ("prefix", "as-published", "official"))]
     return [name for name in names if name in VARIANTS and name in outcomes] or [figure.model]
-
-
-def level(outcomes: Mapping[str, Outcome]) -> float | None:
-    """Best validation NDCG@10 of SASRec, the mean over its seeds: what others are asked to reach."""
-    curves = outcomes[MEASURE].curves.values() if MEASURE in outcomes else ()
-    return statistics.mean(curve.best for curve in curves) if curves else None
-
-
-def seconds_to(outcome: Outcome, level: float) -> float | None:
-    """Processor time of training until validation NDCG@10 first reached a level, mean over seeds; None unless all did.
-
-    Without the validations themselves: how often one looks is not the model's.
-    """
-    epochs = [curve.epochs_to(level) for curve in outcome.curves.values()]
-    if not epochs or None in epochs or outcome.epoch_seconds is None:
-        return None
-    return statistics.mean(epochs) * outcome.epoch_seconds
-
-
-def speed_row(outcome: Outcome, level: float) -> list[str]:
-    """One line of the table of times to a quality."""
-    curves, seconds = list(outcome.curves.values()), outcome.epoch_seconds
-    return [
-        outcome.variant,
-        outcome.first.protocol["objective"],
-        NO_SEED if seconds is None else f"{seconds:.1f} s",
-        f"{statistics.mean(curve.best for curve in curves):.4f}",
-        *(_reached(outcome, share * level) for share in SHARES),
-    ]
-
-
-def _reached(outcome: Outcome, level: float) -> str:
-    epochs = [curve.epochs_to(level) for curve in outcome.curves.values()]
-    got = [each for each in epochs if each is not None]
-    if len(got) < len(epochs):
-        return f"in {len(got)} of {len(epochs)} runs" if got else "not reached"
-    spent, shown = seconds_to(outcome, level), f"{statistics.mean(got):.3g} epoch{'s' * (got != [1])}"
-    return shown if spent is None else f"{duration(spent)} ({shown})"
 
 
 def ranked(outcomes: Mapping[str, Outcome]) -> list[Outcome]:

@@ -31,7 +31,7 @@ from seqrec_edu import ops
 from seqrec_edu.bench import surroundings
 from seqrec_edu.data.files import write_whole
 from seqrec_edu.models import build
-from seqrec_edu.reproduce.curves import EPOCHS_FILE
+from seqrec_edu.reproduce.curves import BY, EPOCHS_FILE
 from seqrec_edu.reproduce.runner import planned
 from seqrec_edu.reproduce.variants import VARIANTS
 from seqrec_edu.training import Callback, FitSettings, fit
@@ -43,9 +43,9 @@ WARM_UP, ROUNDS = 2, 3
 SECONDS = 6.0  # of sampled steps, per variant and round
 LEAST_STEPS = 8
 # Beside the variants: the same training with the scan as the readable loop that the course derives.
-LOOP = {"mamba4rec-prefix by the loop": ("mamba4rec-prefix", "selective_scan")}
+LOOP = {f"{base}{BY}the loop": (base, "selective_scan") for base in ("mamba4rec-prefix", "mamba4rec-as-published")}
 # And with prefixes that begin alike in one pass, objective "shared-prefix".
-SHARED = {f"{base} by shared passes": base for base in ("sasrec-prefix", "mamba4rec-prefix", "tim4rec-prefix")}
+SHARED = {f"{base}{BY}shared passes": base for base in ("sasrec-prefix", "mamba4rec-prefix", "tim4rec-prefix")}
 
 
 class _Enough(Exception):
@@ -109,8 +109,8 @@ def clocks(data: str, names: list[str], recbole: bool) -> dict[str, Callable[[in
     if recbole:
         import recbole_peer
 
-        (plan,) = planned(["sasrec-prefix"], data, None, {}, None).values()
-        found[recbole_peer.NAME] = partial(recbole_peer.seconds_of_epoch, plan)
+        for name in sorted({"sasrec-prefix", "sasrec-as-published"} & plans.keys()):
+            found[name + BY + recbole_peer.NAME] = partial(recbole_peer.seconds_of_epoch, plans[name])
     return found
 
 

@@ -18,7 +18,7 @@ import torch
 from seqrec_edu.data.batches import EventStore, prefix_targets
 from seqrec_edu.training.run import Plan
 
-NAME = "sasrec-prefix by RecBole 1.2.1"
+NAME = "RecBole 1.2.1"
 REMOVED = {"float_": np.float64, "complex_": np.complex128, "unicode_": np.str_, "bool8": np.bool_, "object0": object}
 
 

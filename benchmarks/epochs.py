@@ -43,7 +43,7 @@ WARM_UP, ROUNDS = 2, 3
 SECONDS = 6.0  # of sampled steps, per variant and round
 LEAST_STEPS = 8
 # Beside the variants: the same training with the scan as the readable loop that the course derives.
-LOOP = {f"{base}{BY}the loop": (base, "selective_scan") for base in ("mamba4rec-prefix", "mamba4rec-as-published")}
+LOOP = {f"{base}{BY}the loop": (base, "selective_scan") for base in ("mamba4rec-prefix", "mamba4rec-papers-training")}
 # And with prefixes that begin alike in one pass, objective "shared-prefix".
 SHARED = {f"{base}{BY}shared passes": base for base in ("sasrec-prefix", "mamba4rec-prefix", "tim4rec-prefix")}
 
@@ -109,7 +109,7 @@ def clocks(data: str, names: list[str], recbole: bool) -> dict[str, Callable[[in
     if recbole:
         import recbole_peer
 
-        for name in sorted({"sasrec-prefix", "sasrec-as-published"} & plans.keys()):
+        for name in sorted({"sasrec-prefix", "sasrec-papers-training"} & plans.keys()):
             found[name + BY + recbole_peer.NAME] = partial(recbole_peer.seconds_of_epoch, plans[name])
     return found
 

@@ -38,22 +38,29 @@ seqrec-edu reproduce --page                                 # write this page
 **Protocol.** 5-core, exact timestamps, leave-one-out, ranking among all items with seen ones left in, expected rank for
 ties. **Training is not the papers'.** They train for up to 300 epochs of one target per prefix, in batches of 2,048,
 with Adam at a constant rate; that does not fit on the machine that made these receipts. Here all models have AdamW with
-warm-up and a cosine, far fewer epochs, the width, depth, state and dropout of their papers (SSD4Rec: a quarter of its
-width), and the objective that the table names. *every-position* asks for every event of a history at once; only causal
-models may, and that they do is our choice. *prefix* asks for one target per history, as the papers do, for few epochs.
-*cloze* fills in events that were blanked out, at half the rate of the others. Variants called *official* have the
-authors' wiring and released settings, with this training all the same; those called *as-published* are trained as the
-papers train, until validation has not risen for more than ten epochs.
+warm-up and a cosine, far fewer epochs, width 64 (the papers of LinRec, SSD4Rec and TiSASRec have 128, 256 and 50), 20
+interests where there are any, else the depth, state and dropout of their papers, and the objective that the table
+names. *every-position* asks for every event of a history at once; only causal models may, and that they do is our
+choice. *prefix* asks for one target per history, as the papers do, for few epochs. *cloze* fills in events that were
+blanked out, at half the rate of the others. Variants called *official* have the authors' wiring and released settings,
+with this training all the same. Only those called *papers-training* are trained as the papers train, until validation
+has not risen for more than ten epochs: an hour and more each, so they are run by name alone, with `--only`.
 
 **How to read the numbers.** Means over seeds ± their standard deviation, with a 95 % interval over users. Claims are
 judged on paired differences over users joined with the spread between seeds (`seqrec_edu/reproduce/verdict.py` has the
 method): *supported* where the interval of NDCG@10 lies above zero, *contradicted* below, else *cannot tell*. Each
-interval is at 95 % by itself and rather wide than narrow: of twenty claims about nothing, at most one would come out
-supported or contradicted. "Cannot tell" is not "no effect": the interval says how large one may be.
-A published figure *agrees* where it lies within our interval over users, widened by the range of the figures published
-for the same model on the same data and by the range of ours over seeds. *NDCG@10 of unseen* is of the same models with
-seen items left out of the lists, as other papers rank; nothing is judged by it. Parameters include the item embedding.
-Training time and the highest memory are those of one run. How far the source of a published figure reaches:
+interval is at 95 % by itself and rather wide than narrow: of twenty claims about nothing, one on average would come out
+supported or contradicted. "Cannot tell" is not "no effect": the interval says how large one may be, but where there is
+one seed, for then it is over users alone and lacks what another training would change.
+A published figure *agrees* where it lies within our interval over users, widened by our range over seeds; beyond that
+it *differs*, unless those who published the same model on the same data are as far apart: then nobody can tell.
+
+**Columns.** *epochs*: those that were run, and in brackets the best validated ones, which are tested. Prefix models
+whose best epoch is the last would still have risen. *seen left out* is NDCG@10 of the same models when what a person
+has had is taken out of the lists, the target excepted should it come again; nothing is judged by it, and it is there
+for the seeds whose receipt was kept. Parameters include the item embedding. *training* is wall time beside other work
+and *memory* the peak of a process that may have made other runs before: of both the least over seeds; what an epoch
+costs was measured apart, below. How far the source of a published figure reaches:
 
 {REACH}
 """
@@ -90,7 +97,8 @@ def _evidence(judged: Mapping[str, Mapping[str, Sequence[Judged]]]) -> list[str]
         for place, claim in enumerate((*paper.claims, *paper.ours)):
             whose = " *(ours)*" if claim in paper.ours else ""
             words = _words({data: each[name][place] for data, each in judged.items()})
-            lines.append(f"* {claim.sentence}{whose} {words}")
+            beware = f" Beware: {claim.beware}" if claim.beware else ""
+            lines.append(f"* {claim.sentence}{whose} {words}{beware}")
         parts.append("\n".join(lines))
     return parts
 
@@ -99,7 +107,7 @@ def _words(by_data: Mapping[str, Judged]) -> str:
     """One claim over all data, as a sentence: "**Supported** on a (+0.0040 [+0.0010, +0.0070]); cannot tell on b."."""
     groups: dict[str, list[str]] = {}
     for data, judged in by_data.items():
-        alone = ", one seed" if judged.seeds == 1 else ""
+        alone = ", one seed: over users alone" if judged.seeds == 1 else ""
         shown = f" ({judged.differences['NDCG@10']}{alone})" if judged.differences else ""
         caution = ", trained differently" if len(judged.objectives) > 1 else ""
         groups.setdefault(judged.verdict.word, []).append(f"{data}{shown}{caution}")

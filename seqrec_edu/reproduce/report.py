@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from seqrec_edu.models import MODELS, build
@@ -11,15 +11,16 @@ from seqrec_edu.reproduce.papers import Paper
 from seqrec_edu.reproduce.published import Figure, figures
 from seqrec_edu.reproduce.results import Outcome
 from seqrec_edu.reproduce.runner import duration
-from seqrec_edu.reproduce.variants import VARIANTS
+from seqrec_edu.reproduce.variants import CLOZE, EVERY, PREFIX, VARIANTS
 from seqrec_edu.reproduce.verdict import SELECT, Judged, Verdict, against_published, interval, judge
 from seqrec_edu.training.metrics import Difference
 from seqrec_edu.training.receipts import Receipt
 
 METRICS = ("HR@10", "NDCG@10", "MRR@10")
 PUBLISHED = ("HR@10", "NDCG@10")
-UNSEEN = "NDCG@10 of unseen"
-RESULT_HEADER = ("variant", "objective", "L", "epochs", "parameters", "seeds", *METRICS, UNSEEN, "training", "memory")
+OBJECTIVES = (EVERY, PREFIX, CLOZE, "counts")  # in this order in a table
+LEFT_OUT = "seen left out"
+RESULT_HEADER = ("variant", "objective", "L", "epochs", "parameters", "seeds", *METRICS, LEFT_OUT, "training", "memory")
 CLAIM_HEADER = ("claim", "with", "without", "NDCG@10", "HR@10", "seeds", "verdict")
 NO_SEED = "-"  # and what else there is none of
 
@@ -47,9 +48,9 @@ def result_row(outcome: Outcome) -> list[str]:
         parameters(first),
         ", ".join(map(str, sorted(seeds))) or NO_SEED,
         *(value(outcome, metric) for metric in METRICS),
-        unseen(outcome),
-        duration(statistics.mean(spent)) if spent else NO_SEED,
-        f"{max(memory):,} MiB" if None not in memory else NO_SEED,
+        seen_left_out(outcome),
+        duration(min(spent)) if spent else NO_SEED,
+        f"{min(memory):,} MiB" if None not in memory else NO_SEED,
     ]
 
 
@@ -60,12 +61,14 @@ def value(outcome: Outcome, metric: str) -> str:
     return f"{found.value:.4f}{spread} {ends(found)}"
 
 
-def unseen(outcome: Outcome) -> str:
-    """NDCG@10 with seen items left out of the lists, mean over seeds ± their deviation; where every seed has it."""
-    if outcome.masked.keys() != outcome.receipts.keys():
-        return NO_SEED
+def seen_left_out(outcome: Outcome) -> str:
+    """NDCG@10 with seen items left out of the lists, mean ± deviation, and of how many seeds where not of all."""
     values = [receipt.metrics["test"]["values"][SELECT]["value"] for receipt in outcome.masked.values()]
-    return f"{statistics.mean(values):.4f}" + (f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else "")
+    if not values:
+        return NO_SEED
+    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    some = f" ({len(values)} of {len(outcome.receipts)})" if len(values) < len(outcome.receipts) else ""
+    return f"{statistics.mean(values):.4f}{spread}{some}"
 
 
 def ends(found: Difference) -> str:
@@ -74,12 +77,16 @@ def ends(found: Difference) -> str:
 
 
 def epochs(outcome: Outcome) -> str:
-    """Epochs that were run, over the seeds, of those that were allowed."""
-    ran = sorted({receipt.epochs for receipt in outcome.receipts.values() if receipt.epochs is not None})
-    if not ran:
+    """Epochs that were run, over the seeds, of those that were allowed, and the best validated ones."""
+    ran, best = ([getattr(each, of) for each in outcome.receipts.values()] for of in ("epochs", "best_epoch"))
+    if None in ran:
         return NO_SEED
-    shown = str(ran[0]) if len(ran) == 1 else f"{ran[0]} to {ran[-1]}"
-    return f"{shown} of {outcome.first.config['epochs']}"
+    return f"{_from_to(ran)} of {outcome.first.config['epochs']} ({_from_to(best)})"
+
+
+def _from_to(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def parameters(receipt: Receipt) -> str:
@@ -122,10 +129,20 @@ def compared(data: str, outcomes: Mapping[str, Outcome]) -> Iterator[Compared]:
 
 def spoken_of(figure: Figure, outcomes: Mapping[str, Outcome]) -> list[str]:
     """The variants here that are the published model: by our objective, by the paper's, and as its authors wired it."""
-    names = [figure.model, *(f"{figure.model}-{by}" for by in ("prefix", "as-published", "official"))]
+    names = [figure.model, *(f"{figure.model}-{by}" for by in ("prefix", "papers-training", "official"))]
     return [name for name in names if name in VARIANTS and name in outcomes] or [figure.model]
 
 
 def ranked(outcomes: Mapping[str, Outcome]) -> list[Outcome]:
-    """Outcomes by their mean NDCG@10, best first."""
-    return sorted(outcomes.values(), key=lambda each: (-statistics.mean(each.values(SELECT)), each.variant))
+    """Outcomes by how they were trained, then by their mean NDCG@10, best first.
+
+    Objectives apart, because they get different numbers of epochs: a rank across them would be one of trainings.
+    """
+    return sorted(
+        outcomes.values(),
+        key=lambda each: (
+            OBJECTIVES.index(each.first.protocol["objective"]),
+            -statistics.mean(each.values(SELECT)),
+            each.variant,
+        ),
+    )

@@ -19,7 +19,7 @@ HEADER = ("variant", "objective", "an epoch", "best", "to 90 %", "to 100 %")
 MEASURE = "sasrec"
 SHARES = (0.9, 1.0)  # of the measure's best validation NDCG@10
 # Beside a model that is trained at every position, the same one by what its name ends in.
-PAIRED = {"-prefix": "one target per prefix", "-as-published": "trained as the papers train"}
+PAIRED = {"-prefix": "one target per prefix", "-papers-training": "trained as the papers train"}
 
 
 def speed(outcomes: Outcomes, folder: Path, page: Path) -> list[str]:

@@ -11,9 +11,7 @@ from seqrec_edu.models.released import adam
 
 EVERY, PREFIX, CLOZE = "every-position", "prefix", "cloze"
 # As RecBole trains, and with it the papers, until validation gets no better.
-PUBLISHED_TRAINING = {
-    name: value for name, value in adam(0, 300, 2048).items() if name not in ("history_length", "seed")
-}
+PAPERS_TRAINING = {name: value for name, value in adam(0, 300, 2048).items() if name not in ("history_length", "seed")}
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,8 @@ VARIANTS: dict[str, Variant] = {
     "most-recent": Variant("most-recent", objective=None, about="the history itself, newest first"),
     "sasrec": Variant("sasrec", about="causal attention"),
     "sasrec-prefix": Variant("sasrec", objective=PREFIX, about="causal attention, one target per prefix"),
-    "sasrec-as-published": Variant(
-        "sasrec", objective=PREFIX, about="causal attention, trained as the papers train", training=PUBLISHED_TRAINING
+    "sasrec-papers-training": Variant(
+        "sasrec", objective=PREFIX, about="causal attention, trained as the papers train", training=PAPERS_TRAINING
     ),
     "gru4rec": Variant("gru4rec", about="a gated recurrent network"),
     "tisasrec": Variant("tisasrec", about="attention that reads the time between events"),
@@ -65,11 +63,14 @@ VARIANTS: dict[str, Variant] = {
     "linrec": Variant("linrec", objective=PREFIX, about="linear attention without a causal mask"),
     "mamba4rec": Variant("mamba4rec", about="one selective scan"),
     "mamba4rec-prefix": Variant("mamba4rec", objective=PREFIX, about="one selective scan, one target per prefix"),
-    "mamba4rec-as-published": Variant(
+    "mamba4rec-papers-training": Variant(
         "mamba4rec",
         objective=PREFIX,
         about="one selective scan, trained as the papers train",
-        training=PUBLISHED_TRAINING,
+        training=PAPERS_TRAINING,
+    ),
+    "mamba4rec-2-layers": Variant(
+        "mamba4rec", {"n_layers": 2}, about="two selective scans, each added to what it reads: TiM4Rec's rival"
     ),
     "mamba4rec-residual": Variant(
         "mamba4rec", {"single_layer_residual": True}, about="one selective scan, added to what it reads: ours"
@@ -108,6 +109,12 @@ VARIANTS: dict[str, Variant] = {
     ),
     "echomamba4rec-forward-only": Variant(
         "echomamba4rec", {"backward": "off"}, PREFIX, about="a filter, then Mamba forward only"
+    ),
+    "echomamba4rec-reversed": Variant(
+        "echomamba4rec",
+        {"backward": "reversed"},
+        PREFIX,
+        "its backward Mamba ends where the history began, having read all of it: ours",
     ),
     "echomamba4rec-causal": Variant(
         "echomamba4rec", {"filter": "causal", "backward": "off"}, about="a causal filter, no backward Mamba: ours"

@@ -84,6 +84,9 @@ def reproduce(
         if page:
             from seqrec_edu.reproduce.page import PAGE, write_page
 
+            if not results.is_dir():
+                raise FileNotFoundError(f"there are no receipts in {results}, so there is nothing to write; --results?")
+
             typer.echo(f"wrote {write_page(results, PAGE if results == RESULTS else results / PAGE.name)}")
         if failed:
             typer.echo(f"error: {len(failed)} of the runs failed: {'; '.join(failed)}", err=True)

@@ -53,6 +53,10 @@ Sets = Annotated[
     list[str] | None,
     option("--set", metavar="KEY=VALUE", help="Any other setting of the model or of training: n_layers=1, clip=5, …"),
 ]
+Preset = Annotated[
+    str | None,
+    option("--preset", metavar="NAME", help="Start as its authors released it for these data: ml-1m, beauty, …"),
+]
 Target = Annotated[Objective | None, option("--objective", help="What is predicted. Default: every-position.")]
 Length = Annotated[int | None, option("--history-length", help="Events a model sees at most. Default: 200.")]
 Epochs = Annotated[int | None, option("--epochs", help="Passes over the data at most. Default: by their size.")]
@@ -74,6 +78,7 @@ def train(
     model: ModelName,
     data: Data = "shoppers",
     out: Out = None,
+    preset: Preset = None,
     objective: Target = None,
     history_length: Length = None,
     epochs: Epochs = None,
@@ -102,7 +107,7 @@ def train(
 
         given = {"objective": objective and objective.value, "history_length": history_length, "epochs": epochs}
         given |= {"batch_size": batch_size, "learning_rate": learning_rate, "patience": patience, "seed": seed}
-        settings, model_settings = typed.settings(model.value, sets or (), given, dropout)
+        settings, model_settings = typed.settings(model.value, sets or (), given, dropout, preset)
         several, options = typed.seeds(seeds, seed), typed.data_options(data_option or (), core)
         use_threads(threads)
         plan = plan_run(

@@ -15,13 +15,16 @@ _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def settings(model: str, sets: Sequence[str], given: Mapping[str, Any], dropout: float | None) -> tuple[dict, dict]:
-    """Settings of training and of the model: those with an option of their own, and those of `--set key=value`."""
+def settings(
+    model: str, sets: Sequence[str], given: Mapping[str, Any], dropout: float | None, preset: str | None = None
+) -> tuple[dict, dict]:
+    """Settings of training and of the model: a preset's, over it those with an option of their own and of `--set`."""
     from seqrec_edu.models import MODELS
     from seqrec_edu.training.settings import FitSettings
 
-    training = {name: value for name, value in given.items() if value is not None}
-    of_model = {} if dropout is None else {"dropout": dropout}
+    training, of_model = ({}, {}) if preset is None else _released(model, preset)
+    training |= {name: value for name, value in given.items() if value is not None}
+    of_model |= {} if dropout is None else {"dropout": dropout}
     fields = FitSettings.__dataclass_fields__ if model in MODELS else {}
     own = MODELS[model][1].__dataclass_fields__ if model in MODELS else {}
     known = {name: field.default for name, field in {**own, **fields}.items() if field.default is not MISSING}
@@ -33,6 +36,17 @@ def settings(model: str, sets: Sequence[str], given: Mapping[str, Any], dropout:
             raise BadParameter(_no_setting(model, name, [k for k in known if k not in given]), param_hint="--set")
         (training if name in fields else of_model)[name] = _like(known[name], name, value)
     return training, of_model
+
+
+def _released(model: str, preset: str) -> tuple[dict, dict]:
+    """What was published for training and model; the history length is one setting for both, that of training."""
+    from seqrec_edu.models import MODELS
+
+    if model not in MODELS:
+        raise BadParameter(f"{model} only counts: it has no presets", param_hint="--preset")
+    of_model = MODELS[model][0].preset(preset)
+    of_model.pop("history_length", None)
+    return MODELS[model][0].preset_training(preset), of_model
 
 
 def _no_setting(model: str, name: str, known: list[str]) -> str:

@@ -36,7 +36,10 @@ class BadRows(BadInput):
         lines = [f"{source}: {count:,} of {total:,} rows cannot be used:", *(f"  {row}" for row in rows)]
         if count > len(rows):
             lines.append(f"  … and {count - len(rows):,} more. By reason: {_counted(reasons)}.")
-        lines.append('Correct the source, or pass on_bad="drop" to leave such rows out (the report then counts them).')
+        lines.append(
+            'Correct the source, or pass on_bad="drop" (at the command line --data-option on_bad=drop) to leave such '
+            "rows out (the report then counts them)."
+        )
         super().__init__("\n".join(lines))
 
 

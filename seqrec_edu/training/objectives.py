@@ -37,10 +37,11 @@ def check_objective(model: Recommender, objective: str) -> None:
     """Refuse training that asks at several positions for a model that is not causal, cloze for one without a mask
     token; say why."""
     cloze = getattr(model, "cloze", False)
+    wired = " as it is wired here (it is by default)" if type(model).causal and not model.causal else ""
     if objective in SEVERAL and not model.causal:
         raise NotCausal(
-            f"{model.name} is not causal: the output at an event also reads the events after it. Trained at every "
-            "position it would find each target in its own input and learn to copy it, score near-perfectly in "
+            f"{model.name} is not causal{wired}: the output at an event also reads the events after it. Trained at "
+            "every position it would find each target in its own input and learn to copy it, score near-perfectly in "
             "training and fail when the next item is truly absent. "
             'Use objective="prefix": one target per history, never part of the input'
             + ('; or "cloze": events are blanked out before they are asked for.' if cloze else ".")

@@ -136,7 +136,7 @@ def _nothing_but_counts(model: str, settings: dict, model_settings: dict) -> tup
 
 
 def _settled(model: str, split: Split, settings: dict, model_settings: dict) -> tuple[dict, dict]:
-    """Every setting of the model and of training, after trying that they go together."""
+    """Every setting of the model and of training, after trying that they go together, and with these histories."""
     allowed = [field.name for field in fields(FitSettings)]
     unknown = [name for name in settings if name not in allowed]
     if unknown:
@@ -150,6 +150,7 @@ def _settled(model: str, split: Split, settings: dict, model_settings: dict) -> 
         raise ValueError(f"{', '.join(wrong)} of the model is filled in; set history_length for training instead")
     trial = build(model, **given, **model_settings)
     check_objective(trial, training.objective)
+    trial.prepare(split)
     return trial.settings(), asdict(training)
 
 

@@ -117,6 +117,20 @@ def test_every_option_arrives(monkeypatch):
     assert torch.get_num_threads() == 1
 
 
+def test_a_preset_is_where_one_starts_from(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(command, "_train", lambda plan, *rest: seen.update(plan=plan))
+    call("train", "tim4rec", "--preset", "ml-1m", "--history-length", 30, "--set", "d_state=8", "--dropout", 0.3)
+    record, cls = seen["plan"].record, MODELS["tim4rec"][0]
+    assert record.training == {**cls.preset_training("ml-1m"), "history_length": 30, **{
+        name: record.training[name] for name in ("validate_every", "precision")
+    }}  # fmt: skip
+    given = {"history_length": 30, "d_state": 8, "dropout": 0.3}
+    wanted = {**cls.preset("ml-1m"), **given}
+    assert {name: record.model.get(name, value) for name, value in wanted.items()} == wanted
+    assert record.model["mode"] == "official"
+
+
 def test_a_file_of_ones_own_and_a_core(tmp_path):
     rows = "".join(f"u{u}\ti{(u + i) % 9}\t{1_600_000_000 + 100 * i}\n" for u in range(30) for i in range(6))
     (tmp_path / "clicks.tsv").write_text("user_id\titem_id\ttimestamp\n" + rows)
@@ -125,7 +139,7 @@ def test_a_file_of_ones_own_and_a_core(tmp_path):
     assert os.listdir("runs") == ["last-item-clicks"]
 
 
-def test_what_cannot_be_is_said_in_a_line(monkeypatch):
+def test_what_cannot_be_is_said_in_a_line(monkeypatch, tmp_path):
     def says(text, *arguments, code):
         result = call("train", *arguments, code=code)
         assert text in re.sub(r"[\s│]+", " ", result.stderr) and "Traceback" not in result.stderr
@@ -151,6 +165,15 @@ def test_what_cannot_be_is_said_in_a_line(monkeypatch):
     says("error: TiM4Rec: norm_eps must be above 0, got -0.1", "tim4rec", "--set", "norm_eps=-0.1", code=1)
     says("error: unknown dial: colour", "sasrec", "--data-option", "colour=1", code=1)
     says("error: popularity only counts: it has no seed", "popularity", "--seeds", "0,1", code=1)
+    says("popularity only counts: it has no presets", "popularity", "--preset", "ml-1m", code=2)
+    says("no setting 'ml-2m'; there are ml-1m, ml-1m-256, beauty", "tim4rec", "--preset", "ml-2m", code=1)
+    says("error: seed must not be negative, got -1", "sasrec", "--seed", "-1", code=1)
+    says("tim4rec is not causal as it is wired here (it is by default)", "tim4rec", "--set", "mode=official", code=1)
+    (tmp_path / "plain.csv").write_text("user,item\n" + "".join(f"u{n % 9},i{n % 7}\n" for n in range(200)))
+    says("at the command line --data-option time=…. A history is in the order of its times",
+         "sasrec", "--data", tmp_path / "plain.csv", code=1)  # fmt: skip
+    (tmp_path / "still.csv").write_text("user,item,time\n" + "".join(f"u{n % 9},i{n % 7},5\n" for n in range(200)))
+    says("in still no two training events of a user lie apart", "tim4rec", "--data", tmp_path / "still.csv", code=1)
     monkeypatch.setenv("SEQREC_EDU_TRACEBACK", "1")
     assert isinstance(CliRunner().invoke(build(), ["train", "sasrec", "--epochs", "0"]).exception, ValueError)
 

@@ -25,6 +25,18 @@ def call(*arguments, code=0):
     return result.output
 
 
+def test_it_refuses_before_the_first_run_what_a_later_one_could_not_learn_from(tmp_path):
+    rows = "".join(f"u{n % 9},i{n % 7},5\n" for n in range(200))
+    (tmp_path / "still.csv").write_text("user,item,time\n" + rows)
+    text = call("tim4rec", "--data", tmp_path / "still.csv", "--only", "popularity,tim4rec", code=1)
+    assert "in still no two training events of a user lie apart" in text and not (tmp_path / "runs").exists()
+
+
+def test_a_page_of_nothing_is_not_written(tmp_path):
+    assert "there are no receipts in benchmarks/results" in call("--page", code=1)
+    assert not (tmp_path / "docs").exists()
+
+
 def test_it_ends_in_a_table_with_intervals_and_verdicts(tmp_path):
     only = ["--only", "popularity,tim4rec,tim4rec-no-time", "--seeds", "0,1", "--threads", "1"]
     text = call("tim4rec", *QUICK, *only)

@@ -92,7 +92,12 @@ def _missing(role: str, names: list[str], picked: dict[str, str], source: str) -
     if taken:
         raise BadInput(f"{source}: no {role} column is left, {taken[0]!r} is taken already: {picked}; pass {role}=…")
     usual = {"user": "user_id", "item": "item_id", "time": "timestamp"}[role]
-    message = f"{source}: no {role} column found among {_shown(names)}. Name it {usual!r}, or pass {role}=…"
+    message = (
+        f"{source}: no {role} column found among {_shown(names)}. Name it {usual!r}, or pass {role}=…, at the command "
+        f"line --data-option {role}=…"
+    )
+    if role == "time":
+        message += ". A history is in the order of its times; without them there is nothing to predict"
     if any(c in name for name in names for c in "\t,;|"):
         message += ". A column name holds another separator: are separators mixed?"
     raise BadInput(message)

@@ -17,7 +17,7 @@ import torch
 
 from seqrec_edu.data.files import write_whole
 from seqrec_edu.reproduce.budget import BUDGETS
-from seqrec_edu.reproduce.curves import BY, CURVE, Curve, curve_of_run, read_epoch_seconds
+from seqrec_edu.reproduce.curves import CURVE, Curve, curve_of_run, read_epoch_seconds
 from seqrec_edu.reproduce.ranks import RANKS_FILE, REMEDY, BadRanks, Ranks
 from seqrec_edu.reproduce.runner import RECEIPT, kept_receipts, masked_beside
 from seqrec_edu.reproduce.variants import VARIANTS
@@ -40,7 +40,6 @@ class Outcome:
     masked: dict[int | None, Receipt] = field(default_factory=dict)  # of the same runs, with seen items left out
     curves: dict[int | None, Curve] = field(default_factory=dict)
     epoch_seconds: float | None = None  # of processor time, by `benchmarks/epochs.py`
-    peers: Mapping[str, float] = field(default_factory=dict)  # the same, of the same training done by somebody else
 
     @property
     def first(self) -> Receipt:
@@ -159,9 +158,7 @@ def _masked_of(receipt: Receipt, path: Path) -> Receipt:
 def _with_curves(outcome: Outcome, seconds: Mapping[str, float]) -> Outcome:
     paths = {seed: path.with_suffix(CURVE) for seed, path in outcome.paths.items()}
     curves = {seed: Curve.read(path) for seed, path in paths.items() if path.exists()}
-    named = (name.partition(BY) for name in seconds)
-    peers = {whom: seconds[name + by + whom] for name, by, whom in named if by and name == outcome.variant}
-    return replace(outcome, curves=curves, epoch_seconds=seconds.get(outcome.variant), peers=peers)
+    return replace(outcome, curves=curves, epoch_seconds=seconds.get(outcome.variant))
 
 
 def _check_alike(outcome: Outcome) -> None:

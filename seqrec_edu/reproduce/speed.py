@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
-from seqrec_edu.reproduce.curves import EPOCHS_FILE
+from seqrec_edu.reproduce.curves import BY, EPOCHS_FILE, read_epoch_seconds
 from seqrec_edu.reproduce.markdown import link, table
 from seqrec_edu.reproduce.papers import Claim
 from seqrec_edu.reproduce.report import NO_SEED
 from seqrec_edu.reproduce.results import Outcome, Outcomes
 from seqrec_edu.reproduce.runner import duration
+from seqrec_edu.reproduce.variants import VARIANTS
 from seqrec_edu.reproduce.verdict import SELECT, judge
 
 HEADER = ("variant", "objective", "an epoch", "best", "to 90 %", "to 100 %")
@@ -24,9 +25,9 @@ PAIRED = {"-prefix": "one target per prefix", "-papers-training": "trained as th
 
 def speed(outcomes: Outcomes, folder: Path, page: Path) -> list[str]:
     """How long each variant trains until it is as good as SASRec ever was; `folder` holds the receipts of the data."""
-    level = level_of(outcomes)
+    level, seconds = level_of(outcomes), read_epoch_seconds(folder)
     timed = [each for each in outcomes.values() if each.curves]
-    if level is None or all(each.epoch_seconds is None for each in timed):
+    if level is None or not seconds:
         return []
     source = link("measured", folder / EPOCHS_FILE, page)
     text = (
@@ -39,36 +40,37 @@ def speed(outcomes: Outcomes, folder: Path, page: Path) -> list[str]:
     first = SHARES[0] * level
     order = sorted(timed, key=lambda each: (seconds_to(each, first) or float("inf"), each.variant))
     rows = [_row(each, level) for each in order]
-    pairs = "\n".join(_pairs(outcomes, level))
+    pairs = "\n".join(_pairs(outcomes, seconds, level))
     return ["### Time to quality", text, table(HEADER, rows), *filter(None, [pairs])]
 
 
-def _pairs(outcomes: Outcomes, level: float) -> Iterator[str]:
+def _pairs(outcomes: Outcomes, seconds: Mapping[str, float], level: float) -> Iterator[str]:
     """The same model by other training, and that by the hands of others."""
-    for (suffix, how), name in product(PAIRED.items(), outcomes):
-        every, slow = outcomes[name], outcomes.get(name + suffix)
-        if slow is None or every.epoch_seconds is None or slow.epoch_seconds is None:
+    for (suffix, how), name in product(PAIRED.items(), VARIANTS):
+        slow = name + suffix
+        if not {name, slow} <= seconds.keys():
             continue
-        times = slow.epoch_seconds / every.epoch_seconds
-        ways = {share: way for share in SHARES if (way := _way(every, slow, share * level)) is not None}
-        yield (
-            f"* {name}, {how}: an epoch costs {times:.3g} times one of every position{_ways(ways)}. "
-            + _quality(outcomes, name, name + suffix)
-        )
-        for whom, seconds in slow.peers.items():
-            ratio = seconds / slow.epoch_seconds
-            further = _ways({share: way * ratio for share, way in ways.items()})
+        times = seconds[slow] / seconds[name]
+        ways = _ways_to(outcomes, name, slow, level)
+        quality = _quality(outcomes, name, slow)
+        yield f"* {name}, {how}: an epoch costs {times:.3g} times one of every position{_told(ways)}. {quality}"
+        for other in (other for other in seconds if other.startswith(slow + BY)):
+            ratio = seconds[other] / seconds[slow]
+            further = _told({share: way * ratio for share, way in ways.items()})
             learns = ", were it to learn as ours does" * bool(further)
-            yield f"* {name}, {how}, by {whom}: an epoch costs {times * ratio:.3g} times{further}{learns}."
+            whom = other.removeprefix(slow)
+            yield f"* {name}, {how},{whom}: an epoch costs {times * ratio:.3g} times{further}{learns}."
 
 
-def _way(every: Outcome, slow: Outcome, level: float) -> float | None:
-    """How many times as long the other takes to a level; None unless all runs of both got there."""
-    spent = seconds_to(every, level), seconds_to(slow, level)
-    return None if None in spent else spent[1] / spent[0]
+def _ways_to(outcomes: Outcomes, every: str, slow: str, level: float) -> dict[float, float]:
+    """How many times as long the other takes to shares of a level; without those that not all runs of both reached."""
+    if not {every, slow} <= outcomes.keys():
+        return {}
+    spent = {share: [seconds_to(outcomes[name], share * level) for name in (every, slow)] for share in SHARES}
+    return {share: slow / every for share, (every, slow) in spent.items() if None not in (every, slow)}
 
 
-def _ways(ways: Mapping[float, float]) -> str:
+def _told(ways: Mapping[float, float]) -> str:
     return "".join(f", the way to {share:.0%} {way:.3g} times" for share, way in ways.items()).replace("%", " %")
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from seqrec_edu.data.split import Split
 from seqrec_edu.reproduce import budget as budgets
+from seqrec_edu.reproduce.curves import read_epoch_seconds
 from seqrec_edu.reproduce.papers import Paper, paper
 from seqrec_edu.reproduce.ranks import RANKS_FILE, Ranks, question
 from seqrec_edu.reproduce.turns import turn
@@ -213,7 +214,7 @@ def _forecast(jobs: Sequence[Job], todo: Sequence[Job], results: Path) -> str:
 
 
 def _seconds(job: Job, results: Path) -> float | None:
-    """Mean seconds of this variant on these data in earlier receipts."""
+    """Mean seconds of this variant on these data in earlier receipts, else what its epochs were measured to cost."""
     base = job.folder if job.seed is None else job.folder.parent
     paths = [*kept_receipts(results / base.parent.name / base.name), *base.glob(f"*/{RECEIPT}"), base / RECEIPT]
     spent = []
@@ -221,7 +222,10 @@ def _seconds(job: Job, results: Path) -> float | None:
         if path.exists():
             seconds = Receipt.read(path).seconds
             spent.append((seconds["fit"] or 0.0) + (seconds["evaluate"] or 0.0))
-    return statistics.mean(spent) if spent else None
+    if spent:
+        return statistics.mean(spent)
+    epoch = read_epoch_seconds(results / base.parent.name).get(job.variant)
+    return None if epoch is None else epoch * job.plan.record.training["epochs"]
 
 
 def _summary(receipt: Receipt) -> str:

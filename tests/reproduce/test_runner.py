@@ -31,6 +31,14 @@ def test_runs_leave_receipts_and_ranks_and_are_not_run_twice(quick, tmp_path):
     assert re.search(r"4 runs .* 3 finished; about \d+ (s|min) for 1 of the rest, by earlier receipts", said)
 
 
+def test_what_was_never_run_is_foretold_by_what_its_epochs_cost(quick, tmp_path):
+    costs = tmp_path / "results" / "shoppers" / "epochs.json"
+    costs.parent.mkdir(parents=True)
+    costs.write_text('{"variants": {"sasrec": {"seconds": 7200.0}}}')
+    _, said = quick(results=tmp_path / "results")
+    assert "0 finished; about 2 h 00 min for 1 of the rest, by earlier receipts, and 1 of unknown length" in said
+
+
 class StopsAfterAnEpoch(Callback):
     def on_epoch_end(self, log):
         raise KeyboardInterrupt

@@ -55,12 +55,12 @@ one seed, for then it is over users alone and lacks what another training would 
 A published figure *agrees* where it lies within our interval over users, widened by our range over seeds; beyond that
 it *differs*, unless those who published the same model on the same data are as far apart: then nobody can tell.
 
-**Columns.** *epochs*: those that were run, and in brackets the best validated ones, which are tested. Prefix models
-whose best epoch is the last would still have risen. *seen left out* is NDCG@10 of the same models when what a person
-has had is taken out of the lists, the target excepted should it come again; nothing is judged by it, and it is there
-for the seeds whose receipt was kept. Parameters include the item embedding. *training* is wall time beside other work
-and *memory* the peak of a process that may have made other runs before: of both the least over seeds; what an epoch
-costs was measured apart, below.
+**Columns.** *epochs*: those that were run, and in brackets the best validated ones, which are tested. A model whose
+best epoch is the last might have risen with more, and one that learns slowly is the more behind. *seen left out* is
+NDCG@10 of the same models when what a person has had is taken out of the lists, the target excepted should it come
+again; nothing is judged by it, and it is there for the seeds whose receipt was kept. Parameters include the item
+embedding. *training* is wall time beside other work and *memory* the peak of a process that may have made other runs
+before: of both the least over seeds; what an epoch costs was measured apart, below.
 
 **Time to a quality.** Aimed at were, for one model: 50 times as fast at every position as by one target per prefix, 10
 times as fast as RecBole's SASRec, and an epoch of every position of ml-1m in 80 s. RecBole's seconds are those of its

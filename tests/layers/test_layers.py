@@ -122,8 +122,9 @@ def test_a_forgetting_map_never_falls_when_a_gap_grows(seed):
     longer = torch.randn(1, 9, dtype=torch.float64).expand(40, 9).clone()
     longer[:, 4] = torch.linspace(-4, 4, 40)
     rising, free = (wild(kind(3).double())(longer)[0].diff(dim=0) for kind in (ForgettingMap, TimeStepMap))
-    assert (rising[:, 4] >= 0).all() and (rising[:, 4] > 0).any() and (free[:, 4] < 0).any()
-    assert (rising[:, :4] == 0).all() and (rising[:, 5:] == 0).all()
+    rounding = 1e-14  # equal numbers at other places of a tensor may round otherwise, by the processor's vectors
+    assert (rising[:, 4] >= -rounding).all() and (rising[:, 4] > 0.01).any() and (free[:, 4] < -0.01).any()
+    assert (rising[:, :4].abs() < rounding).all() and (rising[:, 5:].abs() < rounding).all()
 
 
 def wild(layer):

@@ -18,7 +18,7 @@ ATTACKS = {
         "    while True:\n        pass\n",
         {"too slow"},
     ),
-    "loop while loading": ("X = [0 for _ in iter(int, 1)]\ndef {f}(*args):\n    return X\n", {"too slow"}),
+    "loop while loading": ("X = sum(0 for _ in iter(int, 1))\ndef {f}(*args):\n    return X\n", {"too slow"}),
     "memory bomb": (
         "import torch\ndef {f}(*args):\n    kept = []\n    while True:\n        kept.append(torch.ones(2**24))\n",
         {"memory"},

@@ -11,18 +11,15 @@ w(h) is the weight of taste, with the shares of all sources that have nothing to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqrec_edu.data.synthetic.dials import Dials
 from seqrec_edu.data.synthetic.memory import Decay, Memory
-
-if TYPE_CHECKING:
-    from seqrec_edu.data.synthetic.shop import Shop
 
 
 def beliefs(
-    shop: Shop, items: np.ndarray, moments: np.ndarray, opened: np.ndarray, decay: Decay
+    shop: Dials, items: np.ndarray, moments: np.ndarray, opened: np.ndarray, decay: Decay
 ) -> Iterator[np.ndarray]:
     """Yield the distribution "u v" before event 0, before event 1, …, and last after all events.
 
@@ -48,7 +45,7 @@ def beliefs(
         memory.see(item, moments[:, k])
 
 
-def _others(shop: Shop, memory: Memory, opened: np.ndarray, decay: Decay) -> tuple[np.ndarray, np.ndarray]:
+def _others(shop: Dials, memory: Memory, opened: np.ndarray, decay: Decay) -> tuple[np.ndarray, np.ndarray]:
     """All of the mixture but taste, "u v" (a row sums to 1 − weight), and the weight that is left to taste, "u"."""
     row = shop.chain * (
         opened[:, None] * shop.chain_when_opened[memory.item]

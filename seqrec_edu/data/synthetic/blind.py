@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqrec_edu.data.synthetic import splitmix
 from seqrec_edu.data.synthetic.clock import visit_times
-
-if TYPE_CHECKING:
-    from seqrec_edu.data.synthetic.shop import Shop
+from seqrec_edu.data.synthetic.dials import Dials
+from seqrec_edu.data.synthetic.world import World
 
 _SEED, _USERS = 2**63 + 1, 1_000  # a seed far from those that people choose
 _USERS_AT_ONCE = 250
 
 
 @lru_cache(maxsize=8)
-def mean_rows(shop: Shop) -> np.ndarray:
+def mean_rows(shop: World) -> np.ndarray:
     """Mean of the Bayes rows "v v" by last item; row 0 is the mean over all events that have a history."""
     sample = shop.sample(_SEED, _USERS)
-    totals, counts = np.zeros((shop.genre_of.size,) * 2), np.zeros(shop.genre_of.size)
+    size = len(shop.item_ids)
+    totals, counts = np.zeros((size, size)), np.zeros(size)
     for first in range(0, _USERS, _USERS_AT_ONCE):
         events = np.arange(sample.offsets[first], sample.offsets[first + _USERS_AT_ONCE])
         targets = np.setdiff1d(events, sample.offsets)  # a user's first event has no history
@@ -36,7 +35,7 @@ def mean_rows(shop: Shop) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def mean_decay(shop: Shop, length: int) -> np.ndarray:
+def mean_decay(shop: Dials, length: int) -> np.ndarray:
     """Mean weight "length + 1" of an event so many positions back: its worth to somebody without a clock."""
     times = visit_times(splitmix.key(_SEED, "shoppers", "times", np.arange(_USERS)), length + 1, shop.new_visit)
     return shop.decay(times - times[:, :1]).mean(axis=0)

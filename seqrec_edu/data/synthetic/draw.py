@@ -6,27 +6,23 @@ assumption.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from seqrec_edu.data.synthetic import splitmix
 from seqrec_edu.data.synthetic.clock import opens_visit
+from seqrec_edu.data.synthetic.dials import Dials
 from seqrec_edu.data.synthetic.memory import Memory
-
-if TYPE_CHECKING:
-    from seqrec_edu.data.synthetic.shop import Shop
 
 CHAIN, RESUME, AGAIN, NOISE, TASTE = range(5)
 _DRAWS = 3  # counters used per event: source, place, item
 
 
-def draw_kinds(shop: Shop, seed: int, users: np.ndarray) -> np.ndarray:
+def draw_kinds(shop: Dials, seed: int, users: np.ndarray) -> np.ndarray:
     """The hidden kind of each user, "u"."""
     return splitmix.categorical(splitmix.uniform(splitmix.key(seed, "shoppers", "kind", users), 0), shop.kind_prior)
 
 
-def draw_items(shop: Shop, seed: int, users: np.ndarray, times: np.ndarray) -> np.ndarray:
+def draw_items(shop: Dials, seed: int, users: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Items "u l" for the given users at the given times "u l"."""
     keys = splitmix.key(seed, "shoppers", "items", users)
     kinds, opened = draw_kinds(shop, seed, users), opens_visit(times)
@@ -39,7 +35,7 @@ def draw_items(shop: Shop, seed: int, users: np.ndarray, times: np.ndarray) -> n
     return items
 
 
-def _next(shop: Shop, memory: Memory, kinds: np.ndarray, opened: np.ndarray, u: list[np.ndarray]) -> np.ndarray:
+def _next(shop: Dials, memory: Memory, kinds: np.ndarray, opened: np.ndarray, u: list[np.ndarray]) -> np.ndarray:
     source = np.searchsorted(np.cumsum([shop.chain, shop.resume, shop.again, shop.noise]), u[0], side="right")
     source[(memory.item == 0) & (source != NOISE)] = TASTE
     chosen = np.zeros(source.size, dtype=np.int64)
@@ -71,11 +67,11 @@ def _pick(rows: np.ndarray, weights: np.ndarray, u: np.ndarray, source: np.ndarr
     return rows, splitmix.categorical(u[rows], weights)
 
 
-def _chain(shop: Shop, item: np.ndarray, opened: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def _chain(shop: Dials, item: np.ndarray, opened: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     compare = u < np.where(opened, shop.compare_when_opened, shop.compare_later)
     other = shop.alternatives[item, splitmix.categorical(v, shop.compare_weights[item])]
     return np.where(compare, other, _next_step(shop, item, v))
 
 
-def _next_step(shop: Shop, item: np.ndarray, u: np.ndarray) -> np.ndarray:
+def _next_step(shop: Dials, item: np.ndarray, u: np.ndarray) -> np.ndarray:
     return shop.next_step[item, splitmix.categorical(u, shop.line_weights[item])]

@@ -85,6 +85,9 @@ VARIANTS: dict[str, Variant] = {
     ),
     "tim4rec": Variant("tim4rec", about="SSD whose steps follow the time between events"),
     "tim4rec-prefix": Variant("tim4rec", objective=PREFIX, about="SSD with time, one target per prefix"),
+    "tim4rec-papers-training": Variant(
+        "tim4rec", objective=PREFIX, about="SSD with time, trained as the papers train", training=PAPERS_TRAINING
+    ),
     "tim4rec-mask-only": Variant(
         "tim4rec", {"time": "decay"}, about="SSD, time acts on what is kept, not on what is read"
     ),

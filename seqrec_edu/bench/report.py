@@ -111,7 +111,7 @@ def markdown(document: Document) -> str:
         parts += [""] if left_out(case) else []
     if document["aims"]:
         parts += ["## Aims", "", *_grid(AIM_HEADER, aim_rows(document), right=(4, 5)), ""]
-    parts += ["How this was measured and how to read it: [benchmarks/README.md](../../README.md).", ""]
+    parts += ["How this was measured and how to read it: `benchmarks/README.md`.", ""]
     return "\n".join(parts)
 
 

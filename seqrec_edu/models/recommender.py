@@ -15,6 +15,20 @@ from seqrec_edu.layers import Dropout
 from seqrec_edu.taps import tap
 
 
+class ItemEmbedding(nn.Embedding):
+    """A row for each of the items 1 … n_items; row 0 is padding. Errors: ``ValueError`` for any other number."""
+
+    def forward(self, item: Int[Tensor, "b l"]) -> Float[Tensor, "b l d"]:
+        try:
+            return super().forward(item)
+        except IndexError:  # caught, not looked for: looking would make a GPU wait
+            least, most = int(item.min()), int(item.max())
+            raise ValueError(
+                f"items of this model are 1 to {self.num_embeddings - 1:,}, and 0 is padding; the batch 'b l' holds "
+                f"{least:,} to {most:,}: build it with n_items of the data"
+            ) from None
+
+
 class Recommender(nn.Module):
     """A history in, one hidden vector per event out; scores are its products with the item embeddings (tied, no bias).
 
@@ -31,7 +45,7 @@ class Recommender(nn.Module):
         check_sizes(type(self).__name__, config)
         super().__init__()
         self.config = config
-        self.item_embedding = nn.Embedding(config.n_items + 1, config.d_model, padding_idx=0)
+        self.item_embedding = ItemEmbedding(config.n_items + 1, config.d_model, padding_idx=0)
         self.embedding_norm = nn.LayerNorm(config.d_model, eps=1e-12)
         self.dropout = Dropout(config.dropout)
 

@@ -49,6 +49,8 @@ class Ranks:
     @classmethod
     def read(cls, path: Path) -> Ranks:
         """Ranks from a file. Errors: BadRanks that names the file."""
+        if not path.is_file():
+            raise BadRanks(f"there is no {path}")
         try:
             with np.load(path, allow_pickle=False) as stored:
                 doubled, users, asked = stored["doubled"], stored["users"], str(stored["asked"])

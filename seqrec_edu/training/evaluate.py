@@ -123,9 +123,11 @@ def evaluate(
 
     Runs without gradients and in eval mode; every module's mode is put back, also after an error. Random state is not
     touched. Cost: one forward pass over all prefixes plus u · v · d multiplications; baselines O(u · v).
-    Raises ValueError for options outside the lists above, no targets, and NaN or infinite outputs.
+    Raises ValueError for options outside the lists above, no targets, a model of another number of items, and NaN or
+    infinite outputs.
     """
     _check(model, which, seen, batch_size, max_users, resamples)
+    check_catalogue(model, split)
     chosen = _targets(split, which, history_length, max_users, seed)
     ranks = _ranks(model, split, chosen, seen, batch_size, _device(model, device))
     options = {"cutoffs": cutoffs, "level": level, "resamples": resamples, "seed": seed}
@@ -219,6 +221,17 @@ def _rank_by_hidden(model: nn.Module) -> Ranker:
         return ops.target_rank(last.to(items.dtype), items, target, exclude=exclude)
 
     return rank
+
+
+def check_catalogue(model: Any, split: Split) -> None:
+    """Refuse a model with more or fewer items than the data: its ranks would be among others than they say."""
+    if hasattr(model, "item_embedding"):
+        has, needs = len(model.item_embedding.weight) - 1, split.histories.n_items
+        if has != needs:
+            raise ValueError(
+                f"{type(model).__name__} was built for {has:,} items, the data has {needs:,}: "
+                f"build it with n_items={needs}"
+            )
 
 
 def check_finite(tensor: Tensor, what: str) -> None:

@@ -27,7 +27,7 @@ from seqrec_edu.training.checkpoint import (
     save_state,
 )
 from seqrec_edu.training.engine import start_engine
-from seqrec_edu.training.evaluate import evaluate
+from seqrec_edu.training.evaluate import check_catalogue, evaluate
 from seqrec_edu.training.log import HIGH, LOW, Position, clocks
 from seqrec_edu.training.objectives import Samples, check_objective, loss_of
 from seqrec_edu.training.settings import FitSettings
@@ -76,12 +76,13 @@ def fit(
     ``out`` is the folder of the run: it gets checkpoints, at least once a minute, and a run that finds its own there
     goes on exactly where it stood. On the CPU a run that was killed and resumed ends bit for bit like one that was not.
     Under ``torchrun`` the processes share every batch and end with the same weights.
-    Errors: ``NotCausal``; ``ValueError`` for cloze without a mask token, for histories longer than the model takes, and
-    for times that it needs and does not find; ``Diverged``; ``CheckpointError`` if ``out`` belongs to another run, or
-    is damaged.
+    Errors: ``NotCausal``; ``ValueError`` for cloze without a mask token, for another number of items than the data has,
+    for histories longer than the model takes, and for times that it needs and does not find; ``Diverged``;
+    ``CheckpointError`` if ``out`` belongs to another run, or is damaged.
     """
     settings = settings or FitSettings()
     check_objective(model, settings.objective)
+    check_catalogue(model, split)
     _check_length(model, split, settings.history_length)
     with torch.random.fork_rng():  # dropout draws from the global stream: the caller's is put back afterwards
         return _Run(model, split, settings, Path(out) if out else None, list(callbacks), device).go()

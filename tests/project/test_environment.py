@@ -168,7 +168,8 @@ def test_no_absolute_paths():
             assert not re.search(homes, line), f"{path.relative_to(ROOT)}:{number}: names a folder of one machine"
 
 
-def test_no_relative_link_of_the_readme_is_broken():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#\s]+)", text):
-        assert target.startswith("https://") or (ROOT / target).exists(), f"README.md links to {target}"
+def test_no_relative_link_of_a_page_is_broken():
+    for page in (path for path in files() if path.suffix == ".md"):
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+            found = re.match(r"https?://|mailto:", target) or (page.parent / target).exists()
+            assert found, f"{page.relative_to(ROOT)} links to {target}"

@@ -11,6 +11,7 @@ from seqrec_edu.data.files import replacing
 
 TIME = (1980, 1, 1, 0, 0, 0)  # of every file in the zip: a bundle does not depend on the day it is made
 LEFT_OUT = {".ipynb_checkpoints", "__pycache__", ".pytest_cache"}
+READ_BY_NOTEBOOKS = ("benchmarks/results", "docs")  # from the folder above theirs
 INSTALL = '''\
 """Set up the course without a network: `python install.py`. Then `python install.py --lab` opens it."""
 
@@ -55,10 +56,11 @@ def bundle(
 ) -> Path:  # fmt: skip
     """Write the zip ``out`` from a checkout of the project.
 
-    It holds the notebooks (sources of assignments left out, since those have the solutions), the package as a wheel,
-    every wheel of ``requirements.lock``, and ``install.py``. ``wheels=False`` leaves the wheels out; ``pip`` are more
-    arguments for `pip wheel`. Raises ValueError where ``project`` is no checkout, RuntimeError where pip cannot get
-    the wheels, with what it said; then nothing is written.
+    It holds the notebooks (sources of assignments left out, since those have the solutions), the receipts and pages
+    that they read and name, the package as a wheel, every wheel of ``requirements.lock``, and ``install.py``.
+    ``wheels=False`` leaves the wheels out; ``pip`` are more arguments for `pip wheel`. Raises ValueError where
+    ``project`` is no checkout, RuntimeError where pip cannot get the wheels, with what it said; then nothing is
+    written.
     """
     project, out = Path(project), Path(out)
     lock = project / "requirements.lock"
@@ -76,11 +78,24 @@ def bundle(
             "requirements.txt": lock.read_bytes() + b"seqrec-edu\n",
             **{each: (project / each).read_bytes() for each in ("LICENSE",) if (project / each).is_file()},
             **dict(_notebooks(project / "notebooks")),
+            **{
+                f"{place}/{name}": path.read_bytes()
+                for place in READ_BY_NOTEBOOKS
+                for name, path in _files(project / place)
+            },
             **{f"wheels/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.whl"))},
         }
         with replacing(out) as temporary:
             _zip(files, temporary)
     return out
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Name and path of every file in a folder but what tools left there."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not LEFT_OUT & set(parts) and not any(part.startswith(".") for part in parts):
+            yield "/".join(parts), path
 
 
 def _zip(files: dict[str, bytes], path: Path) -> None:
@@ -101,15 +116,12 @@ def _notebooks(folder: Path) -> Iterator[tuple[str, bytes]]:
     from seqrec_edu.teaching.course import versions
     from seqrec_edu.teaching.course.source import read
 
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if not path.is_file() or LEFT_OUT & set(relative.parts) or any(part.startswith(".") for part in relative.parts):
-            continue
+    for name, path in _files(folder):
         content = path.read_bytes()
         if path.suffix == ".ipynb" and (assignment := read(path)).questions:
             text = nbformat.writes(versions.release(assignment), version=nbformat.NO_CONVERT)
             content = f"{text}\n".encode()
-        yield f"notebooks/{relative.as_posix()}", content
+        yield f"notebooks/{name}", content
 
 
 def _wheels(project: Path, lock: Path, folder: Path, pip: tuple[str, ...]) -> None:

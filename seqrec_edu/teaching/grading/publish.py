@@ -7,7 +7,7 @@ from seqrec_edu.data.files import write_whole
 from seqrec_edu.teaching.grading.book import grade_csv, grade_page
 from seqrec_edu.teaching.grading.feedback import feedback_notebook
 from seqrec_edu.teaching.grading.run import report_path
-from seqrec_edu.teaching.grading.similarity import similar_pairs, similarity_text
+from seqrec_edu.teaching.grading.similarity import common_answers, similar_pairs, similarity_text
 
 
 def publish(graded, folder, assignment, out, title=""):
@@ -30,7 +30,7 @@ def publish(graded, folder, assignment, out, title=""):
     page = out / "grades.html"
     texts = {
         "similar.json": json.dumps(pairs, indent=1, ensure_ascii=False) + "\n",
-        "similar.txt": similarity_text(pairs),
+        "similar.txt": similarity_text(pairs, common_answers(graded.reports, assignment.release)),
         "grades.csv": grade_csv(graded.reports),
         page.name: grade_page(graded.reports, title or assignment.name),
     }

@@ -47,24 +47,44 @@ def similar_pairs(reports, release="", threshold=0.8):
 
     ``percent`` is how much of the shorter answer stands in the longer one as well. Shingles of the release count for
     nobody, nor do those that more than half of a class of at least ten has: the natural way to write it is no secret.
+    Who has little beyond those: ``common_answers``.
     """
-    given, found = set(), []
+    found = []
+    for question, marks, common in _marked(reports, release):
+        own = {student: each - common for student, each in marks.items()}
+        for (one, a), (two, b) in combinations(own.items(), 2):
+            least = min(len(a), len(b))
+            if least >= FEWEST and (shared := len(a & b)) >= threshold * least:
+                row = {"question": question, "students": [one, two], "percent": round(100 * shared / least, 1)}
+                found.append(row | {"shared": shared})
+    return sorted(found, key=lambda row: (-row["percent"], -row["shared"], row["question"], row["students"]))
+
+
+def common_answers(reports, release=""):
+    """Students per question whose answer is long enough, but hardly goes beyond what more than half of the class has.
+
+    No pair tells of them: it may be the natural way to write it, or one answer that went round.
+    """
+    found = {}
+    for question, marks, common in _marked(reports, release):
+        alike = [student for student, own in marks.items() if len(own - common) < FEWEST <= len(own)]
+        if alike:
+            found[question] = alike
+    return found
+
+
+def _marked(reports, release):
+    """Per question: the shingles of each student less those of the release, and those that most of a class has."""
+    given = set()
     for cell in read_cells("release", release.encode())[0]:
         given |= shingles(cell.source)
     for index, first in enumerate(reports[0]["questions"] if reports else ()):
         marks = {}
-        for report in reports:
+        for report in sorted(reports, key=lambda each: each["student"]):
             own = shingles(report["questions"][index]["code"]) - given
             if own:
                 marks[report["student"]] = own
-        common = _common(list(marks.values()))
-        marks = {student: own - common for student, own in sorted(marks.items())}
-        for (one, a), (two, b) in combinations(marks.items(), 2):
-            least = min(len(a), len(b))
-            if least >= FEWEST and (shared := len(a & b)) >= threshold * least:
-                row = {"question": first["question"], "students": [one, two], "percent": round(100 * shared / least, 1)}
-                found.append(row | {"shared": shared})
-    return sorted(found, key=lambda row: (-row["percent"], -row["shared"], row["question"], row["students"]))
+        yield first["question"], marks, _common(list(marks.values()))
 
 
 def _common(sets):
@@ -90,8 +110,11 @@ def _groups(pairs):
         yield [left.pop((question, *pair)) for pair in combinations(sorted(members), 2)]
 
 
-def similarity_text(pairs):
-    """The report as text: a line per group in which every two are alike, and what it means."""
+def similarity_text(pairs, common=None):
+    """The report as text: a line per group in which every two are alike, and what it means.
+
+    ``common`` are the ``common_answers``, named apart.
+    """
     lines = ["Likeness says that two answers share syntax, not who wrote it, and not that anybody copied.", ""]
     for rows in _groups(pairs):
         percents, shared = [row["percent"] for row in rows], min(row["shared"] for row in rows)
@@ -101,4 +124,10 @@ def similarity_text(pairs):
         )
         who = ", ".join(names) if len(names) > 2 else " and ".join(names)
         lines.append(f"{rows[0]['question']}: {who}: {share} ({'at least ' * (len(rows) > 1)}{shared} places)")
-    return "\n".join(lines if pairs else ["No two answers are alike beyond what was given."]) + "\n"
+    if not pairs:
+        lines = [f"No two answers are alike beyond what was given{' and what most wrote' if common else ''}."]
+    for question, students in (common or {}).items():
+        lines += ["", f"{question}: what more than half of the class wrote is left out of the comparison, and "
+                      f"{len(students)} answers hold hardly more than that: {', '.join(students)}. "
+                      "It may be the natural way to write it, or one answer that went round."]  # fmt: skip
+    return "\n".join(lines) + "\n"

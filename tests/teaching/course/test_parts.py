@@ -246,6 +246,21 @@ def test_a_bundle_is_the_same_each_time_and_holds_no_solution(tmp_path):
     assert done.returncode == 1 and "made without wheels" in done.stderr
 
 
+def test_a_bundle_of_the_course_holds_every_receipt_that_its_notebooks_read(tmp_path):
+    project = Path(__file__).resolve().parents[3]
+    with zipfile.ZipFile(bundle(project, tmp_path / "course.zip", wheels=False)) as archive:
+        held = set(archive.namelist())
+    tracked = {path.relative_to(project).as_posix() for path in (project / "benchmarks" / "results").rglob("*.json")}
+    assert tracked and tracked <= held
+    assert "docs/reproduction.md" in held
+    # What a notebook names beside itself is in the bundle, or under a folder that is.
+    named = re.compile(r'Path\("\.\."\)((?: / "[\w.-]+")+)')
+    for path in (project / "notebooks").glob("*.ipynb"):
+        for found in named.finditer("\n".join(cell.source for cell in nbformat.read(path, 4).cells)):
+            place = "/".join(re.findall(r'"([\w.-]+)"', found[1]))
+            assert any(f"{each}/".startswith(f"{place}/") for each in held), (path.name, place)
+
+
 def test_without_wheels_to_be_had_it_says_so_and_writes_nothing(tmp_path):
     project = checkout(tmp_path / "project")
     empty = ("--no-index", "--find-links", str(tmp_path))

@@ -8,7 +8,7 @@ import nbformat
 
 from seqrec_edu.teaching.grading.book import average, grade_csv, grade_page, overview
 from seqrec_edu.teaching.grading.feedback import TAG, feedback_notebook
-from seqrec_edu.teaching.grading.similarity import shingles, similar_pairs, similarity_text
+from seqrec_edu.teaching.grading.similarity import common_answers, shingles, similar_pairs, similarity_text
 
 LOOP = """
 def f(x, a):
@@ -92,6 +92,17 @@ def test_renaming_does_not_hide_a_copy_and_another_way_is_no_copy():
 
 def test_what_the_release_held_counts_for_nobody():
     assert similar_pairs([report("a"), report("b", code=RENAMED)], release="import torch\n" + LOOP) == []
+
+
+def test_a_class_of_copies_is_told_of_though_no_two_differ_from_what_most_wrote():
+    copies = [report(f"s{number:02}", code=RENAMED if number % 2 else LOOP) for number in range(11)]
+    alone = report("z", code=OTHER)
+    assert similar_pairs([*copies, alone]) == [] and common_answers([*copies[:6]]) == {}
+    common = common_answers([*copies, alone])
+    assert common == {"Q1": [each["student"] for each in copies]}
+    text = similarity_text([], common)
+    assert "and what most wrote" in text and "11 answers hold hardly more than that: s00, s01" in text
+    assert similarity_text([]) == "No two answers are alike beyond what was given.\n"
 
 
 def refused(student="hal"):

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from einops import einsum, rearrange, repeat
 
 from seqrec_edu.ops._ssd import reference as ssd
+from seqrec_edu.ops.decays import segment_sum
 
 # --- selective scan ---------------------------------------------------------------------------------------------------
 
@@ -124,11 +125,11 @@ def minimal_chunked(x, dt, A, B, C, D):
     u, B, C = (rearrange(v, "b (c q) h w -> b c q h w", q=size) for v in (u, B, C))
     log_a = rearrange(log_a, "b (c q) h -> b h c q", q=size)
     total = log_a.cumsum(-1)
-    mask = torch.exp(ssd.segment_sum(log_a))
+    mask = torch.exp(segment_sum(log_a))
     inside = torch.einsum("bcthn,bcshn,bhcts,bcshp->bcthp", C, B, mask, u)
     left = torch.einsum("bcshn,bhcs,bcshp->bchpn", B, torch.exp(total[..., -1:] - total), u)
     left = torch.cat([torch.zeros_like(left[:, :1]), left], dim=1)
-    carried = torch.exp(ssd.segment_sum(F.pad(total[..., -1], (1, 0))))
+    carried = torch.exp(segment_sum(F.pad(total[..., -1], (1, 0))))
     states = torch.einsum("bhzc,bchpn->bzhpn", carried, left)[:, :-1]
     across = torch.einsum("bcthn,bchpn,bhct->bcthp", C, states, torch.exp(total))
     return rearrange(inside + across, "b c q h p -> b (c q) h p") + D[:, None] * x

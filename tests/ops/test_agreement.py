@@ -67,6 +67,49 @@ def test_rounding_does_not_pile_up_over_a_long_history():
     assert (found - expected).norm() < 2e-6 * expected.norm()
 
 
+def after_forgetting(forgets):
+    """One event forgets everything; all others hardly forget."""
+    inputs = ssd_inputs(1, 33, 2, 3, 1, 4, state=False)
+    inputs |= {"dt": torch.full((1, 33, 2), 0.01), "A": -torch.tensor([1.0, 16.0])}
+    inputs["decay_scale"] = torch.ones(1, 33, 2)
+    inputs["dt"][:, 3], inputs["decay_scale"][:, 3] = 1.0, forgets
+    return inputs
+
+
+@pytest.mark.parametrize("forgets", [1e4, 1e6, 3e38])  # of the last one even the logarithm overflows
+@pytest.mark.parametrize(
+    ("backend", "chunk_size"), [("vectorised", 1), ("vectorised", 8), ("vectorised", 64), ("cpu", 64)]
+)
+def test_an_event_that_forgets_everything_costs_the_later_ones_no_digit(forgets, backend, chunk_size):
+    inputs = after_forgetting(forgets)
+    expected = values_and_gradients(ops.ssd, inputs, torch.float64, backend="reference", return_state=True)
+    found = values_and_gradients(
+        ops.ssd, inputs, torch.float32, backend=backend, chunk_size=chunk_size, return_state=True
+    )
+    assert_same(found, expected, SINGLE)
+
+
+@pytest.mark.parametrize("forgets", [1e4, 1e6, 3e38])
+def test_nor_does_it_in_the_matrix_of_ssd(forgets):
+    given = {name: value.float() for name, value in after_forgetting(forgets).items() if name != "D"}
+    expected = ops.ssd(**{name: value.double() for name, value in given.items()}, backend="reference")
+    x = given.pop("x")
+    M = ops.mixing_matrix("ssd", **given)
+    torch.testing.assert_close(torch.einsum("bhts,bshp->bthp", M, x).double(), expected, rtol=SINGLE, atol=SINGLE)
+
+
+def test_nor_does_it_in_the_matrix_of_the_scan():
+    given = {
+        name: value.float() for name, value in scan_inputs(1, 33, 2, 4, state=False).items() if name in "x dt A B C"
+    }
+    given["dt"] = torch.full((1, 33, 2), 0.01)
+    given["dt"][:, 3], given["x"][:, 3] = 1e6, 0.0
+    expected = ops.selective_scan(**{name: value.double() for name, value in given.items()}, backend="reference")
+    x = given.pop("x")
+    M = ops.mixing_matrix("selective_scan", **given)
+    torch.testing.assert_close(torch.einsum("bets,bse->bte", M, x).double(), expected, rtol=SINGLE, atol=SINGLE)
+
+
 @pytest.mark.parametrize("chunk_size", [1, 7, 64, 1000])
 def test_ssd_chunk_size_changes_nothing(chunk_size):
     inputs = ssd_inputs(2, 63, 4, 8, 1, 5)

@@ -1,7 +1,9 @@
 """The recurrence line by line, and the matrix it is."""
 
 import torch
-from einops import einsum, rearrange
+from einops import einsum
+
+from seqrec_edu.ops.decays import floored, segment_sum
 
 
 def selective_scan(x, dt, A, B, C, initial_state=None):
@@ -22,12 +24,7 @@ def selective_scan(x, dt, A, B, C, initial_state=None):
 def mixing_matrix(dt, A, B, C):
     """``M "b e l l"`` with ``y[:, e] = M[:, e] x[:, e]``: lower triangular, one matrix per channel.
 
-    ``M[t, s] = Σ_n C[t, n] exp(A[n] (S[t] - S[s])) B[s, n] dt[s]`` with ``S`` the running sum of ``dt``.
+    ``M[t, s] = Σ_n C[t, n] exp(Σ_{r=s+1}^{t} dt[r] A[n]) B[s, n] dt[s]``.
     """
-    S = dt.cumsum(1)
-    elapsed = rearrange(S, "b t e -> b e t 1") - rearrange(S, "b s e -> b e 1 s")
-    causal = torch.ones(dt.shape[1], dt.shape[1], dtype=torch.bool).tril()
-    log_decay = rearrange(A, "e n -> 1 e n 1 1") * elapsed[:, :, None]
-    # Before exp, which would overflow above the diagonal; after A, whose gradient an infinity there would make NaN.
-    decay = torch.exp(log_decay.masked_fill(~causal, -torch.inf))
-    return einsum(C, decay, B, dt, "b t n, b e n t s, b s n, b s e -> b e t s")
+    log_a = floored(einsum(dt, A, "b l e, e n -> b e n l"))
+    return einsum(C, torch.exp(segment_sum(log_a)), B, dt, "b t n, b e n t s, b s n, b s e -> b e t s")

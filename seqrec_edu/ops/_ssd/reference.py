@@ -3,6 +3,8 @@
 import torch
 from einops import einsum, rearrange, repeat
 
+from seqrec_edu.ops.decays import floored, segment_sum
+
 
 def ssd(x, dt, A, B, C, decay_scale=None, initial_state=None):
     """Loop over time. Returns ``y "b l h p"`` (the caller adds the skip D x) and the last state ``"b h p n"``."""
@@ -29,23 +31,9 @@ def semiseparable_mask(log_a):
     return torch.exp(segment_sum(rearrange(log_a, "b l h -> b h l")))
 
 
-def segment_sum(log_a):
-    """``Σ_{r=s+1}^{t} log_a[r]`` for every pair over the last axis, -inf for s > t.
-
-    Totals up to t minus totals up to s: what lies between, nothing on the diagonal. Masked before anyone takes an
-    exponential: above the diagonal the difference is positive (A < 0) and exp may overflow. Put to 0 afterwards, an
-    infinity would do no harm forward, but its gradient is 0 · ∞, which is no number.
-    """
-    length = log_a.shape[-1]
-    total = log_a.cumsum(-1)
-    difference = total[..., :, None] - total[..., None, :]
-    causal = torch.ones(length, length, dtype=torch.bool, device=log_a.device).tril()
-    return difference.masked_fill(~causal, -torch.inf)
-
-
 def log_decay(dt, A, decay_scale=None):
     """``τ dt A``, the logarithm of what the state keeps over one step: "b l h"; τ may be "b l 1", one for all heads."""
-    return dt * A if decay_scale is None else decay_scale * dt * A
+    return floored(dt * A if decay_scale is None else decay_scale * dt * A)
 
 
 def per_head(groups, heads):

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from einops import einsum, rearrange
 
-from seqrec_edu.ops._ssd.reference import log_decay, segment_sum
+from seqrec_edu.ops._ssd.reference import log_decay
+from seqrec_edu.ops.decays import segment_sum
 
 
 def ssd(x, dt, A, B, C, decay_scale=None, initial_state=None, *, chunk_size=64):

@@ -190,6 +190,7 @@ def evaluate(
         from seqrec_edu.training.run import load_run
 
         found = load_run(run, data=data, mirror=mirror, device=device.value).evaluate(which.value, seen.value)
+        _say_unfinished(run)
         typer.echo(str(found).splitlines()[0])
         _show_metrics({name: _interval(each) for name, each in found.summary()["values"].items()})
 
@@ -218,6 +219,7 @@ def recommend(
             raise typer.BadParameter("it names no item", param_hint="--history")
         seconds = typed.gaps(gaps, len(items) - 1)
         times = [int(histories.times.max()) - sum(seconds[i:]) for i in range(len(items))]
+        _say_unfinished(run)
         top = best(found.model, items, times, k=k, history_length=found.history_length)
         typer.echo(f"after {'; '.join(histories.label(item) for item in items[-found.history_length :])}")
         if len(items) > found.history_length:
@@ -226,6 +228,14 @@ def recommend(
             typer.echo("(taken as one minute apart; --gaps says otherwise)")
         typer.echo("")
         _show_items(histories, top, set(items))
+
+
+def _say_unfinished(run: Path) -> None:
+    from seqrec_edu.training.run import epochs_so_far
+
+    epochs = epochs_so_far(run)
+    if epochs is not None:
+        typer.echo(f"(unfinished: the best of {epochs} epoch{'s' * (epochs != 1)} so far)")
 
 
 def _show_items(histories: Histories, top: Sequence[tuple[int, float]], seen: set[int]) -> None:

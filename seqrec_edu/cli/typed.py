@@ -6,11 +6,12 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from typer import BadParameter
 
 SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+LONGEST_GAP = 1000 * 52 * SECONDS["w"]
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -27,14 +28,18 @@ def settings(
     of_model |= {} if dropout is None else {"dropout": dropout}
     fields = FitSettings.__dataclass_fields__ if model in MODELS else {}
     own = MODELS[model][1].__dataclass_fields__ if model in MODELS else {}
-    known = {name: field.default for name, field in {**own, **fields}.items() if field.default is not MISSING}
+    known = {name for name, field in {**own, **fields}.items() if field.default is not MISSING}
+    kinds = {**get_type_hints(MODELS[model][1]), **get_type_hints(FitSettings)} if model in MODELS else {}
     for text in sets:
         name, value = pair(text, "--set")
         if name in (*given, "dropout"):
             raise BadParameter(f"{name} has an option of its own: --{name.replace('_', '-')}", param_hint="--set")
         if name not in known:
-            raise BadParameter(_no_setting(model, name, [k for k in known if k not in given]), param_hint="--set")
-        (training if name in fields else of_model)[name] = _like(known[name], name, value)
+            raise BadParameter(
+                _no_setting(model, name, [k for k in (*own, *fields) if k in known and k not in given]),
+                param_hint="--set",
+            )
+        (training if name in fields else of_model)[name] = _of_kind(kinds[name], name, value)
     return training, of_model
 
 
@@ -55,11 +60,15 @@ def _no_setting(model: str, name: str, known: list[str]) -> str:
     return f"{model} has no setting {name}.{hint} There are: {', '.join(known) or 'none'}."
 
 
-def _like(default: Any, name: str, text: str) -> Any:
+def _of_kind(hint: Any, name: str, text: str) -> Any:
+    kinds = get_args(hint) or (hint,)
+    if type(None) in kinds and text.lower() == "none":
+        return None
+    kind = next(each for each in kinds if each is not type(None))
     try:
-        return _TRUTH[text.lower()] if isinstance(default, bool) else type(default)(text)
+        return _TRUTH[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
-        raise BadParameter(f"{name} is {_KINDS[type(default)]}, got {text!r}", param_hint="--set") from None
+        raise BadParameter(f"{name} is {_KINDS[kind]}, got {text!r}", param_hint="--set") from None
 
 
 def data_options(texts: Sequence[str], core: int | None) -> dict[str, Any]:
@@ -115,5 +124,8 @@ def gaps(text: str | None, expected: int) -> list[int]:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", part)
         if not match or match[2] not in SECONDS:
             raise BadParameter(f"expected a number with {', '.join(SECONDS)}, got {part!r}", param_hint="--gaps")
-        seconds.append(round(float(match[1]) * SECONDS[match[2]]))
+        gap = float(match[1]) * SECONDS[match[2]]
+        if gap > LONGEST_GAP:
+            raise BadParameter(f"a gap of more than a thousand years: {part[:20]!r}", param_hint="--gaps")
+        seconds.append(round(gap))
     return seconds

@@ -71,7 +71,7 @@ class Popularity:
 
 
 class LastItemTransition(Popularity):
-    """First-order Markov chain: what followed the last item in other people's training histories.
+    """First-order Markov chain: what followed the last item in all training histories, the person's own included.
 
     score(i) = n(last → i) + count(i) / (total + 1)
 

@@ -61,7 +61,12 @@ class Recommender(nn.Module):
         """Measure on the training events what the model must know before it learns (for example the scale of gaps)."""
 
     def scores(self, batch: Batch) -> Float[Tensor, "b v"]:
-        """Scores of all items as the next event of each history; padding scores -inf."""
+        """Scores of all items as the next event of each history; padding scores -inf.
+
+        Errors: ``ValueError`` for an empty history, which these models cannot read (not looked for on a GPU).
+        """
+        if batch.length.device.type == "cpu" and (batch.length < 1).any():
+            raise ValueError(f"{self.name} reads what came before: a history in the batch holds no event")
         hidden = self(batch)
         last = hidden[torch.arange(len(batch), device=hidden.device), batch.length - 1]
         scores = last @ self.item_embedding.weight.T

@@ -19,13 +19,13 @@ from seqrec_edu.reproduce import budget as budgets
 from seqrec_edu.reproduce.curves import read_epoch_seconds
 from seqrec_edu.reproduce.papers import Paper, paper
 from seqrec_edu.reproduce.ranks import RANKS_FILE, Ranks, question
-from seqrec_edu.reproduce.turns import turn
 from seqrec_edu.reproduce.variants import VARIANTS, variant
 from seqrec_edu.training.callbacks import Callback
 from seqrec_edu.training.fit import Diverged
 from seqrec_edu.training.receipts import Receipt
 from seqrec_edu.training.record import RECORD_FILE, Record
 from seqrec_edu.training.run import RECEIPT_FILES, Plan, Run, carry_out, plan_run
+from seqrec_edu.training.turns import turn
 
 OUT = Path("runs") / "reproduce"
 RESULTS = Path("benchmarks") / "results"

@@ -23,6 +23,7 @@ from seqrec_edu.training.checkpoint import (
     CheckpointError,
     load_state,
     read,
+    read_about,
     save_model,
     save_state,
 )
@@ -36,6 +37,7 @@ from seqrec_edu.training.step_sizes import StepSizes
 SELECT = "NDCG@10"
 SECONDS_BETWEEN_SAVES = 60.0
 RESAMPLES = 200  # for intervals to look at; a receipt takes 1,000
+FEWEST_JUDGED = 100  # targets whose mean loss may be called far worse than guessing: one surprising event may not
 
 
 class Diverged(ArithmeticError):
@@ -158,7 +160,7 @@ class _Run:
         except ops.RangeError as error:  # weights that became NaN make steps that an operation refuses
             self._stop(str(error), start[rows])
         mean = float(self.fabric.all_reduce(loss.detach(), reduce_op="mean")) if world > 1 else float(loss.detach())
-        self._check_finite(mean, start[rows])
+        self._check_loss(mean, targets, start[rows])
         self.stepper.zero_grad()
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(
@@ -235,9 +237,19 @@ class _Run:
 
     def _resume(self) -> Position:
         if not self.out or not (self.out / STATE_FILE).exists():
+            self._check_model_file()
             return Position()
         position = load_state(self.out / STATE_FILE, self.model, self.optimizer, self._check_identity)
         return Position.saved(position)
+
+    def _check_model_file(self) -> None:
+        """Weights without a state are overwritten only if a run like this one wrote them and was killed just then."""
+        path = self.out / MODEL_FILE if self.out else None
+        if path and path.exists():
+            about, now = read_about(path), self._identity()
+            found = {"name": about.get("model"), **about.get("settings", {})}, about.get("split")
+            if found != (now["model"], now["split"]):
+                raise CheckpointError(f"{path} holds the weights of another model or other data: choose another folder")
 
     def _check_identity(self, found: dict[str, Any]) -> None:
         now = self._identity()
@@ -251,12 +263,13 @@ class _Run:
                     f"{self.out} holds a run with other settings ({', '.join(changed)}): choose another folder"
                 )
 
-    def _check_finite(self, loss: float, events: np.ndarray) -> None:
-        guessing = math.log(self.split.histories.n_items)
+    def _check_loss(self, loss: float, targets: int, events: np.ndarray) -> None:
         if not math.isfinite(loss):
             self._stop(f"the loss is {loss}", events)
-        if self.at.epoch > 0 and loss > 3 * guessing + 3:
-            self._stop(f"the loss is {loss:.1f}, guessing costs {guessing:.1f}", events)
+        guessing, judged = math.log(self.split.histories.n_items), self.at.targets + targets
+        of_epoch = (self.at.loss + loss * targets) / judged
+        if self.at.epoch > 0 and judged >= FEWEST_JUDGED and of_epoch > 3 * guessing + 3:
+            self._stop(f"the loss of this epoch is {of_epoch:.1f}, guessing costs {guessing:.1f}", events)
 
     def _stop(self, what: str, events: np.ndarray) -> NoReturn:
         users = [self.split.histories.user_ids[u] for u in self.split.users_of(events)]

@@ -79,7 +79,8 @@ class Receipt:
             cut = error.pos >= len(end) or (begun and not end.endswith("}"))
             what = "is cut off" if cut else "is not JSON"
             raise BadReceipt(
-                f"{path} {what} at line {error.lineno}, column {error.colno} ({error.msg}); run the model again"
+                f"{path} {what} at line {error.lineno}, column {error.colno} ({error.msg}); "
+                "delete it and give the same command again"
             ) from error
         except (ValueError, RecursionError) as error:
             raise BadReceipt(f"{path} is not a receipt: {error}") from error

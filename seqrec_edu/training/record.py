@@ -52,7 +52,9 @@ class Record:
         parts = [field.name for field in fields(cls)]
         whole = isinstance(document, dict) and all(isinstance(document.get(part), dict) for part in parts)
         if not whole or document.get("format") != FORMAT:
-            raise RunError(f"{path} is not a record of format {FORMAT} with {', '.join(parts)}; train again")
+            raise RunError(
+                f"{path} is not a record of format {FORMAT} with {', '.join(parts)}; train into another folder"
+            )
         return cls(**{part: document[part] for part in parts})
 
     def check_same(self, other: Record, folder: Path) -> None:

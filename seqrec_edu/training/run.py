@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from seqrec_edu.data.split import Split, global_time, leave_one_out
 from seqrec_edu.models import BASELINES, MODELS, build
 from seqrec_edu.ops import backends
 from seqrec_edu.training.callbacks import Callback
-from seqrec_edu.training.checkpoint import MODEL_FILE, STATE_FILE, load_model
+from seqrec_edu.training.checkpoint import MODEL_FILE, STATE_FILE, load_model, read_position
 from seqrec_edu.training.engine import pick_device
 from seqrec_edu.training.evaluate import Evaluation, evaluate
 from seqrec_edu.training.fit import FitResult, fit
@@ -34,6 +35,7 @@ from seqrec_edu.training.objectives import Samples, check_objective
 from seqrec_edu.training.receipts import Receipt, make_receipt
 from seqrec_edu.training.record import RECORD_FILE, Record, RunError
 from seqrec_edu.training.settings import FitSettings
+from seqrec_edu.training.turns import turn
 
 SPLITS = {"leave-one-out": leave_one_out, "global-time": global_time}
 RECEIPT_FILES = {"masked": "receipt-masked.json", "unmasked": "receipt.json"}  # in the order in which they are written
@@ -175,9 +177,18 @@ def carry_out(
 
     A folder that holds this run unfinished goes on where it stood; finished, it is read and nothing is trained.
     Under `torchrun` the leading process alone evaluates and writes.
-    Errors: RunError when the folder holds another run; those of `fit`.
+    Errors: RunError when the folder holds another run, files of one that nobody can name, or another process is at it;
+    those of `fit`.
     """
-    out, record = Path(out), plan.record
+    out = Path(out)
+    with turn(out) if leads() else nullcontext(True) as mine:
+        if not mine:
+            raise RunError(f"another process is training in {out}: wait for it, or choose another folder with --out")
+        return _carried_out(plan, out, device, callbacks, notes)
+
+
+def _carried_out(plan: Plan, out: Path, device: str, callbacks: Sequence[Callback], notes: str) -> Run:
+    record = plan.record
     finished = _claim(record, out)
     if finished is not None:
         return replace(_opened(out, record, plan.split), receipt=finished, was_finished=True)
@@ -200,9 +211,15 @@ def carry_out(
 def _claim(record: Record, out: Path) -> Receipt | None:
     """The receipt, if this run is finished; else make sure that the folder is this run's, and says so."""
     path = out / RECEIPT_FILES["unmasked"]
-    begun = [file for file in (path, out / STATE_FILE, out / MODEL_FILE) if file.exists()]
-    if begun and (out / RECORD_FILE).exists():
-        Record.read(out).check_same(record, out)
+    begun = [file.name for file in (path, out / STATE_FILE, out / MODEL_FILE) if file.exists()]
+    recorded = Record.read(out) if (out / RECORD_FILE).exists() else None
+    if begun and recorded is None:
+        raise RunError(
+            f"{out} holds {' and '.join(begun)} without {RECORD_FILE}, so nobody can say of which run: choose another "
+            "folder with --out, or take them away"
+        )
+    if begun:
+        recorded.check_same(record, out)
     elif leads():
         record.write(out)
     return Receipt.read(path) if path.exists() else None
@@ -238,6 +255,13 @@ def _measured(run: Run, spent: float, about: dict[str, Any]) -> Receipt:
         )  # fmt: skip
         receipt.write(run.folder / file)
     return receipt
+
+
+def epochs_so_far(folder: str | Path) -> int | None:
+    """Epochs behind a run that has not ended; None for one that has, and for a baseline."""
+    folder = Path(folder)
+    ended = (folder / RECEIPT_FILES["unmasked"]).exists() or Record.read(folder).model["name"] in BASELINES
+    return None if ended else read_position(folder).get("epoch", 0)
 
 
 def over_seeds(receipts: Sequence[Receipt], which: str = "test") -> dict[str, tuple[float, float]]:

@@ -1,7 +1,9 @@
+import math
 from dataclasses import dataclass
 
 OBJECTIVES = ("every-position", "prefix", "shared-prefix", "cloze")
 SCHEDULES = ("cosine", "constant")
+PRECISIONS = ("auto", "32-true", "bf16-mixed")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class FitSettings:
     precision: str = "auto"
 
     def __post_init__(self):
-        for name, allowed in (("objective", OBJECTIVES), ("schedule", SCHEDULES)):
+        for name, allowed in (("objective", OBJECTIVES), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         for name, least in (
@@ -57,5 +59,11 @@ class FitSettings:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("weight_decay", "warmup", "seed"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("learning_rate", "clip", "weight_decay", "warmup"):
+            if not math.isfinite(getattr(self, name)):
+                hint = " (1e9 clips nothing)" if name == "clip" else ""
+                raise ValueError(f"{name} must be finite, got {getattr(self, name)}{hint}")
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be below 2^63, got {self.seed}")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -274,6 +275,14 @@ def test_recommend_explains_what_it_cannot_read(trained):
     says(
         f"expected a number with {', '.join(typed.SECONDS)}, got '1y'", "--history", "P001;P002", "--gaps", "1y", code=2
     )
+    says("a gap of more than a thousand years", "--history", "P001;P002", "--gaps", f"{'9' * 400}w", code=2)
+
+
+def test_an_unfinished_run_is_measured_but_called_so(trained, tmp_path):
+    folder = shutil.copytree(trained[0], tmp_path / "run")
+    (folder / "receipt.json").unlink()
+    assert call("evaluate", folder).output.startswith("(unfinished: the best of ")
+    assert "unfinished" not in call("evaluate", trained[0]).output
 
 
 # --- the whole command -----------------------------------------------------------------------------------------------

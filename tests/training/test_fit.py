@@ -73,6 +73,12 @@ def test_validation_may_skip_epochs_but_not_the_last(split, small, quick, monkey
     assert ["NDCG@10" in record for record in result.log] == [False, True, True] and result.best_epoch == 3
 
 
+def test_patience_counts_epochs_also_where_validation_skips_some(split, small, quick, monkeypatch):
+    scripted(monkeypatch, [0.3, 0.2, 0.1, 0.1, 0.1])
+    result = fit(small(), split, quick(epochs=10, validate_every=2, patience=4))
+    assert (len(result.log), result.best_epoch) == (6, 2)
+
+
 def test_best_score_is_that_of_the_weights_it_ends_with(split, small, quick):
     model = small()
     result = fit(model, split, quick(learning_rate=0.02, epochs=4))
@@ -141,6 +147,19 @@ def test_divergence_is_noticed(split, small, quick):
     assert set(stopped.value.where) == {"epoch", "step", "users"} and stopped.value.where["users"]
 
 
+def test_a_loss_far_worse_than_guessing_stops_it_but_one_surprise_does_not(split, small, quick, monkeypatch):
+    run = fit_module._Run(small(), split, quick(), None, [], "cpu")
+    far, event = 3 * math.log(240) + 4, np.array([5])
+    run._check_loss(far, 500, event)  # in the first epoch everything may still happen
+    run.at.epoch = 1
+    run._check_loss(50.0, 4, event)  # a batch of few
+    run.at.targets, run.at.loss = 996, 996 * 2.0
+    run._check_loss(500.0, 4, event)  # the epoch is fine
+    run.at.targets, run.at.loss = 0, 0.0
+    with pytest.raises(Diverged, match=r"the loss of this epoch is 20\.4, guessing costs 5\.5"):
+        run._check_loss(far, 500, event)
+
+
 def test_callbacks_hear_every_event_in_order(split, small, quick, recorder, tmp_path, capsys):
     watch = recorder()
     result = fit(small(), split, quick(), callbacks=[watch, Progress()], out=tmp_path)
@@ -172,6 +191,7 @@ def test_learning_rate_warms_up_and_follows_a_cosine(split, small, quick):
     run, rate = rates(epochs=10, warmup=2.0, learning_rate=0.1)
     assert 0 < rate[0] < 1e-4 and rate[100] == pytest.approx(0.05, rel=1e-2)
     assert max(rate) <= 0.1 and rate[200] == pytest.approx(0.1)
+    assert rate[400] == pytest.approx(0.05 * (1 + math.cos(math.pi / 4)))  # a straight line would give .075
     assert rate[600] == pytest.approx(0.05) and rate[-1] == pytest.approx(0.0, abs=1e-9)
     assert np.all(np.diff(rate[:200]) > 0) and np.all(np.diff(rate[201:]) < 0)
     assert rates(warmup=0.0, schedule="constant", learning_rate=0.1)[1] == [0.1] * 1001
@@ -191,7 +211,11 @@ def test_weight_decay_spares_what_is_no_matrix(split, small, quick):
 
 
 def test_settings_and_devices_that_do_not_exist_are_refused(split, small, quick):
-    for wrong in ({"objective": "all"}, {"epochs": 0}, {"learning_rate": 0.0}, {"schedule": "none"}, {"warmup": -1.0}):
+    for wrong in (
+        {"objective": "all"}, {"epochs": 0}, {"learning_rate": 0.0}, {"schedule": "none"}, {"warmup": -1.0},
+        {"clip": math.inf}, {"learning_rate": math.inf}, {"weight_decay": math.nan}, {"warmup": math.inf},
+        {"precision": "64-true"}, {"seed": 2**63},
+    ):  # fmt: skip
         with pytest.raises(ValueError, match=next(iter(wrong))):
             quick(**wrong)
     with pytest.raises(ValueError, match="device must be auto, cpu or cuda, got 'tpu'"):

@@ -1,5 +1,6 @@
 """A whole run: what it settles, what it leaves, how it goes on, and when it refuses."""
 
+import copy
 import json
 import os
 
@@ -8,12 +9,14 @@ import pytest
 import torch
 
 from seqrec_edu import ops
+from seqrec_edu.data.batches import Batch
 from seqrec_edu.data.histories import Histories
 from seqrec_edu.data.split import leave_one_out
 from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.models import Popularity
 from seqrec_edu.training import Callback, FitSettings, NotCausal, Receipt, RunError, load_run, recommend, train_run
 from seqrec_edu.training.run import carry_out, default_settings, over_seeds, plan_run
+from seqrec_edu.training.turns import LOCK_FILE
 
 SMALL = {
     "settings": {"epochs": 1, "batch_size": 128, "history_length": 20},
@@ -87,6 +90,32 @@ def test_another_run_in_its_folder_is_refused(trained):
     wrong("split protocol: leave-one-out → global-time", split="global-time")
 
 
+def test_files_that_are_nobodys_are_neither_taken_for_a_result_nor_overwritten(trained, tmp_path):
+    for name in ("receipt.json", "model.safetensors", "last.safetensors"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_bytes((trained.folder / name).read_bytes())
+        with pytest.raises(RunError, match=f"{name} without run.json, so nobody can say of which run"):
+            train_run("popularity", shoppers(users=60), folder)
+        assert os.listdir(folder) == [name]
+    (tmp_path / "run.json").write_text('{"my": "project"}')
+    with pytest.raises(RunError, match="is not a record"):
+        train_run("popularity", shoppers(users=60), tmp_path)
+    assert (tmp_path / "run.json").read_text() == '{"my": "project"}'
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    fcntl = pytest.importorskip("fcntl", reason="this system has no locks of this kind")
+    with (tmp_path / LOCK_FILE).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RunError, match="another process is training in"):
+            train_run("popularity", shoppers(users=60), tmp_path)
+    # What it left behind, had it been killed, stops nobody.
+    assert (tmp_path / LOCK_FILE).exists()
+    train_run("popularity", shoppers(users=60), tmp_path)
+    assert not (tmp_path / LOCK_FILE).exists()
+
+
 def test_a_run_that_never_took_a_step_gives_way(tmp_path):
     class Stop(Callback):
         def on_fit_begin(self, *_):
@@ -158,6 +187,8 @@ def test_defaults_follow_the_size_of_the_data(split):
     assert sized(split) == (64, 50), "small: as many steps as it gets"
     assert sized(leave_one_out(shoppers())) == (256, 50), "a hundred steps an epoch, or more"
     assert sized(leave_one_out(shoppers()), objective="prefix") == (256, 50)
+    large = leave_one_out(shoppers(users=9_000))
+    assert (sized(large)[0], sized(large, objective="prefix")[0]) == (1024, 256)
     assert plan_run("sasrec", shoppers(users=60), settings={"batch_size": 7}).record.training["batch_size"] == 7
 
 
@@ -231,6 +262,21 @@ def _flat(histories):
     items = np.concatenate(histories).astype(np.int32)
     offsets = np.cumsum([0, *map(len, histories)])
     return items, np.arange(len(items), dtype=np.int64), offsets
+
+
+def test_recommend_refuses_what_cannot_be_ranked(trained):
+    for options, message in (({"k": 0}, "k must be at least 1"), ({"history_length": 0}, "history_length must be at")):
+        with pytest.raises(ValueError, match=message):
+            recommend(trained.model, [1], [0], **options)
+    with pytest.raises(ValueError, match="items must be whole numbers, got float64"):
+        recommend(trained.model, [1.9], [0])
+    model = copy.deepcopy(trained.model)
+    torch.nn.init.constant_(model.item_embedding.weight, float("nan"))
+    with pytest.raises(ValueError, match="240 of 240 scores are NaN"):
+        recommend(model, [1], [0])
+    empty = Batch(*torch.zeros(3, 1, 2, dtype=torch.int64)[:2], *torch.zeros(2, 1, dtype=torch.int64))
+    with pytest.raises(ValueError, match="holds no event"):
+        trained.model.scores(empty)
 
 
 def test_recommend_refuses_what_is_no_history(trained):

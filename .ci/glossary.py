@@ -4,7 +4,9 @@ Which notebook uses a letter is found by search: an axis letter in an axis strin
 as a name in code.
 """
 
+import io
 import re
+import tokenize
 from pathlib import Path
 
 from course import ROOT, Notebook, notebooks
@@ -16,12 +18,20 @@ TEX = {"dt": r"\Delta", "decay_scale": r"\tau"}
 # A string in quotes or backticks of at least two single letters, apart from what einops allows beside them.
 QUOTED = re.compile(r"""(["'`])([^"'`\n]{3,80})\1""")
 BESIDE = re.compile(r"->|→|\.\.\.|…|\d+")
+# Where a notebook needs a letter for something else, and says so there.
+OTHERWISE = {
+    "00_start_here": {"k": "a place in a list"},
+    "09_both_directions_and_gates": {"s": "an event that is read", "t": "an event"},
+    "11_full_training": {"s": "a seed", "$L": "a loss"},
+    "12_reproduce_a_paper": {"s": "a seed"},
+}
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.DOTALL)
 HEAD = """\
 # Glossary
 
 Letters of axes and names of symbols are the same everywhere: in signatures, in error messages, in formulas and in the
 notebooks. This page is written from `seqrec_edu/notation.py` by `python .ci/glossary.py`, and a test holds it to that.
+The exceptions, which their notebooks explain: {otherwise}.
 
 A shape is written as the letters of its axes, time second: `b l h p` is a tensor of histories × events × heads × head
 width. In formulas a letter as a subscript counts along its axis; $t$ is an event, $s$ one that is not after it.
@@ -51,14 +61,30 @@ def uses(notebook: Notebook) -> set[str]:
     letters = {letter for _, found in axis_strings(f"{prose}\n{code}") for letter in found}
     written = re.sub(r"\\(?:text|mathrm|operatorname|texttt)\{[^}]*\}", " ", formulas(prose))
     written = set(re.findall(r"\\[A-Za-z]+|[A-Za-z]", written))
-    names = set(re.findall(r"\w+", code))
+    names = set(re.findall(r"`(\w+)`", prose)).union(
+        *(names_in(cell.source) for cell in notebook.content.cells if cell.cell_type == "code")
+    )
     return letters | {f"${name}" for name in SYMBOLS if TEX.get(name, name) in written or name in names}
+
+
+def names_in(code: str) -> set[str]:
+    """Every name in a cell; what stands in strings and comments is none."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
+    except (tokenize.TokenError, IndentationError):  # a magic
+        return set(re.findall(r"\w+", code))
+    return {token.string for token in tokens if token.type == tokenize.NAME}
 
 
 def page() -> str:
     """The glossary as markdown."""
     course = notebooks()
-    used = {notebook.path.stem: uses(notebook) for notebook in course}
+    used = {n.path.stem: {key for key in uses(n) if key not in OTHERWISE.get(n.path.stem, {})} for n in course}
+    otherwise = "; ".join(
+        f"in {stem[:2]} `{key.strip('$')}` is {meaning}"
+        for stem, keys in OTHERWISE.items()
+        for key, meaning in keys.items()
+    )
 
     def where(key: str) -> str:
         links = (
@@ -82,7 +108,7 @@ def page() -> str:
         row("name", "meaning", "shape", "in the papers", "notebooks"),
         "|---|---|---|---|---|",
     ]
-    return "\n".join([HEAD, *axes_head, *axes, *symbols_head, *symbols, ""])
+    return "\n".join([HEAD.format(otherwise=otherwise), *axes_head, *axes, *symbols_head, *symbols, ""])
 
 
 def row(*cells: str) -> str:

@@ -214,7 +214,8 @@ def _blocks(models: Mapping[str, nn.Module], person: Person) -> dict[str, tuple[
             found[named(models, name, path)] = (model, path, tap.tensor.shape[2])
     if not found:
         raise ValueError(
-            f"{', '.join(models)}: no layer carries a state; tim4rec, ssd4rec, mamba4rec, echomamba4rec and mlsa4rec do"
+            f"{', '.join(models)}: no layer carries a state with decays (Mamba, SSD); tim4rec, ssd4rec, mamba4rec, "
+            "echomamba4rec and mlsa4rec do"
         )
     return found
 

@@ -60,8 +60,9 @@ def causal_conv1d(
     ``y · min(max(y + 3, 0), 6) / 6`` if it is "hardswish", which no backend fuses: one more pass over y after any.
 
     The state is the window of the last ``k-1`` inputs: passing what one call returned to the next continues the
-    history. Cost b·l·e·k multiplications. Errors: ``ShapeError`` on axes that do not fit, ``ValueError`` on an
-    unknown activation. Mamba, arXiv 2312.00752, section 3.4.
+    history. Cost b·l·e·k multiplications. Only the backends "vectorised" and "reference" differentiate twice.
+    Errors: ``ShapeError`` on axes that do not fit, ``ValueError`` on an unknown activation. Mamba, arXiv
+    2312.00752, section 3.4.
     """
     axis_sizes("causal_conv1d", x=(x, "b l e"), weight=(weight, "e k"), bias=(bias, "e"))
     axis_sizes("causal_conv1d", weight=(weight, "e k"), x=(x, "b l e"), initial_state=(initial_state, "b k-1 e"))

@@ -28,8 +28,9 @@ def gated_norm(
     ``g = y · silu(z)``;  ``out = g / √(mean_e(g²) + eps) · weight``. Without z, ``g = y``.
 
     Plain numbers in and out; ``eps`` keeps an event of zeros at zero. Half precision is computed in float32 and rounded
-    once. Cost: two reads and a write of b·l·e numbers. Errors: ``ShapeError`` on axes that do not fit, ``ValueError``
-    on ``eps ≤ 0``. Mamba-2, arXiv 2405.21060, section 7; RMSNorm, arXiv 1910.07467, section 3.
+    once. Cost: two reads and a write of b·l·e numbers. Only the backends "vectorised" and "reference" differentiate
+    twice. Errors: ``ShapeError`` on axes that do not fit, ``ValueError`` on ``eps ≤ 0``.
+    Mamba-2, arXiv 2405.21060, section 7; RMSNorm, arXiv 1910.07467, section 3.
     """
     axis_sizes("gated_norm", y=(y, "b l e"), z=(z, "b l e"), weight=(weight, "e"))
     same_kind("gated_norm", y=y, z=z, weight=weight)

@@ -50,7 +50,8 @@ def spectral_filter(
     and get no gradient. ``mask`` is true at real events; pads are zeroed before, so that none is read, and after.
     Frequencies are in turns per l events: a spectrum belongs to one l. Half precision, with a complex64 weight or a
     real one of the same type, is computed in float32. Cost b·d·l·log l by FFT, whose rounding error, about 1e-7 of the
-    largest event, reaches every output: by FFT a causal filter is causal up to that.
+    largest event, reaches every output: by FFT a causal filter is causal up to that. Only "reference" differentiates
+    twice.
 
     Errors: ``ShapeError`` on axes that do not fit or a spectrum for another length; ``ValueError`` on a complex weight
     with ``causal``, on unlike types or devices, on a mask that is not bool.

@@ -58,8 +58,9 @@ def ssd(
 
     ``dt`` arrives positive, ``A`` negative; ``decay_scale`` is τ ≥ 0, multiplying the log-decay only (TiM4Rec's time
     factor, 1 if left out). ``chunk_size`` changes cost and memory, never the result. Heads are shared out evenly over
-    the groups g. Errors: ``ShapeError`` on axes that do not fit, ``ValueError`` on ``chunk_size < 1``; on the CPU
-    ``RangeError`` on ``dt < 0``, τ < 0, ``A > 0`` and on NaN or infinity in them (a GPU is not made to wait for that).
+    the groups g. Only the backends "vectorised" and "reference" differentiate twice.
+    Errors: ``ShapeError`` on axes that do not fit, ``ValueError`` on ``chunk_size < 1``; on the CPU ``RangeError`` on
+    ``dt < 0``, τ < 0, ``A > 0`` and on NaN or infinity in them (a GPU is not made to wait for that).
     Mamba-2, arXiv 2405.21060, sections 3, 5 and 6.
     """
     sizes = axis_sizes(

@@ -23,6 +23,8 @@ import torch
 from torch import Tensor
 
 PACKAGE = Path(__file__).resolve().parents[1]
+TORCH = Path(torch.__file__).resolve().parent
+AUTOGRAD = ("torch.autograd.__init__", "torch.autograd.functional", "torch._functorch")
 AGAIN = 0.05  # seconds after which a loop that swallowed the interruption is interrupted again
 LONGEST = 300  # characters of an error's message that are shown
 
@@ -206,7 +208,7 @@ def watched(own: tuple[str, ...], borrowed: list[str]) -> Iterator[None]:
 @functools.cache
 def forbidden(own: tuple[str, ...]) -> tuple[str, ...]:
     """Where the files of these modules begin, and those of all solutions."""
-    paths = [str(PACKAGE.joinpath(*module.split("."))) for module in own]
+    paths = [str((TORCH.parent if module in AUTOGRAD else PACKAGE).joinpath(*module.split("."))) for module in own]
     solutions = str(PACKAGE / "teaching" / "exercises")
     return tuple(end for path in [*paths, solutions] for end in (path + "/", path + "\\", path + ".py"))
 
@@ -228,6 +230,8 @@ def is_borrowed(function: Callable, own: tuple[str, ...]) -> str:
 
 def named(file: str, function: str) -> str:
     """``ops.ssd`` for a function in that operation's folder."""
+    if TORCH in Path(file).parents:
+        return "torch.autograd"
     parts = Path(file).relative_to(PACKAGE).with_suffix("").parts
     if parts[0] == "teaching":
         return "the solution of the exercise"

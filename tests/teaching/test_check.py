@@ -193,7 +193,7 @@ def test_randomness_and_memory():
     counting = wrapped("calls.append(1)", "return y + len(calls)")
     counting.__globals__["calls"] = []
     assert check(counting).mistake == "remembers earlier calls"
-    late = wrapped("calls.append(1)", "return y if len(calls) < 12 else 2 * y")
+    late = wrapped("calls.append(1)", f"return y if len(calls) <= {len(exercise('ssd').cases(0))} else 2 * y")
     late.__globals__["calls"] = []
     assert check(late).mistake == "remembers earlier calls"
 

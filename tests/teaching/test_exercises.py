@@ -8,6 +8,7 @@ import pytest
 
 from seqrec_edu.teaching import check, exercise, exercises
 from seqrec_edu.teaching.exercises import names
+from seqrec_edu.teaching.guard import AUTOGRAD, TORCH
 from tests.teaching.support import learner, right_answers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ def test_form(name):
     assert len(task.source.splitlines()) <= 25
     assert len((ROOT / f"seqrec_edu/teaching/exercises/{name}.py").read_text(encoding="utf-8").splitlines()) <= 300
     for module in task.own:
-        path = ROOT / "seqrec_edu" / Path(*module.split("."))
+        path = (TORCH.parent if module in AUTOGRAD else ROOT / "seqrec_edu") / Path(*module.split("."))
         assert path.is_dir() or path.with_suffix(".py").is_file(), f"own names {module}, which is not there"
     assert {letter for axes in task.results for letter in axes.split()} <= set(task.cases()[0].sizes)
 
@@ -89,3 +90,56 @@ def test_the_table_lists_every_exercise():
     table = exercises()
     assert sorted(each.name for each in table) == list(names())
     assert all(name in str(table) and name in table._repr_html_() for name in names())
+
+
+# Wrong answers that every drawn input had let pass.
+SLIPPED_THROUGH = {
+    "fade_backward": ("a borrowed answer", """
+def fade_backward(dy, x, dt, A, D):
+    with torch.enable_grad():
+        leaves = [v.detach().clone().requires_grad_() for v in (x, dt, A, D)]
+        x, dt, A, D = leaves
+        h, loss = 0.0, 0.0
+        for t in range(x.shape[1]):
+            h = torch.exp(dt[:, t] * A) * h + dt[:, t] * x[:, t]
+            loss = loss + (dy[:, t] * (h + D * x[:, t])).sum()
+        return torch.autograd.grad(loss, leaves)
+"""),
+    "ssd": ("written over", """
+def ssd(x, dt, A, B, C):
+    b, l, h, p = x.shape
+    H = torch.zeros(b, l + 1, h, p, B.shape[-1], dtype=x.dtype)
+    for t in range(l):
+        new = torch.einsum("bh,bhp,bhn->bhpn", dt[:, t], x[:, t], B[:, t])
+        H[:, t + 1] = torch.exp(dt[:, t] * A)[..., None, None] * H[:, t] + new
+    return torch.einsum("blhpn,blhn->blhp", H[:, 1:], C)
+"""),
+    "time_to_quality": (None, """
+def time_to_quality(seconds, quality, level):
+    for i in range(1, len(seconds)):
+        if quality[i - 1] < level <= quality[i]:
+            share = (level - quality[i - 1]) / (quality[i] - quality[i - 1])
+            return seconds[i - 1] + share * (seconds[i] - seconds[i - 1])
+    return torch.full_like(level, torch.inf) if quality[0] < level else seconds[0].clone()
+"""),
+    "target_rank": (None, """
+def target_rank(scores, target):
+    own, items = scores.gather(1, target[:, None]), scores[:, 1:]
+    level = torch.isclose(items, own)
+    return (1 + ((items > own) & ~level).sum(1) + (level.sum(1) - 1) / 2).to(scores.dtype)
+"""),
+    "time_gaps": (None, """
+def time_gaps(time, mask, mean, std):
+    since = (time - time[:, :1]).float()
+    gap = torch.diff(since, dim=1, prepend=since[:, :1]).to(mean.dtype)
+    return torch.where(mask, (gap.log1p() - mean) / std, 0)
+"""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SLIPPED_THROUGH)
+def test_what_once_slipped_through_is_refused(name):
+    mistake, source = SLIPPED_THROUGH[name]
+    for seed in range(3):
+        verdict = check(learner(source), name, seed=seed)
+        assert not verdict.passed and verdict.mistake == (mistake or verdict.mistake), verdict

@@ -18,6 +18,10 @@ INFINITE = (
     "The values are right, but the gradient of {} has NaN or infinity: something that is thrown away "
     "afterwards was infinite before."
 )
+OVERWRITTEN = (
+    "The values are right, but no gradient can be computed: a tensor that it still needs is written over in place. "
+    "Collect the steps in a list, and torch.stack them at the end."
+)
 OTHER = "The values are right, but the gradient of {} is another: a part of the way was detached."
 
 
@@ -34,7 +38,10 @@ def gradients(attempt: Attempt) -> Finding | None:
             problem = outcome.message or "too slow"
             sentence = f"With arguments that ask for a gradient it fails: {problem}."
             return Finding("mistake", "no gradient", sentence, "experiment", case)
-        mine = _gradients(as_tuple(outcome.value), [values[name] for name in names])
+        try:
+            mine = _gradients(as_tuple(outcome.value), [values[name] for name in names])
+        except RuntimeError:  # of autograd, about a tensor that was written over
+            return Finding("mistake", "written over", OVERWRITTEN, "experiment", case)
         values = _asking(case, names)
         with torch.enable_grad():
             right = _gradients(as_tuple(attempt.task.solved(*values.values())), [values[name] for name in names])

@@ -3,6 +3,7 @@
 import torch
 
 from seqrec_edu.teaching.definition import Exercise
+from seqrec_edu.teaching.guard import AUTOGRAD
 from seqrec_edu.teaching.inputs import between, normal, positive
 
 exercise = Exercise(
@@ -21,7 +22,7 @@ exercise = Exercise(
         "D": normal("e"),
     },
     result=("b l e", "b l e", "e", "e"),
-    own=("ops._selective_scan", "ops._ssd"),
+    own=("ops._selective_scan", "ops._ssd", *AUTOGRAD),
     hints=(
         "First the states again, along l; then g, the gradient to h, from the last event to the first.",
         "h[t] is used twice: in y[t], and in h[t+1] times the decay of event t+1. So g[t] = dy[t] + a[t+1] g[t+1].",
@@ -64,15 +65,19 @@ def as_matrix(dy, x, dt, A, D):
 
 
 @exercise.alternative
-def by_autograd(dy, x, dt, A, D):
-    with torch.enable_grad():
-        leaves = [v.detach().clone().requires_grad_() for v in (x, dt, A, D)]
-        x, dt, A, D = leaves
-        h, loss = 0.0, 0.0
-        for t in range(x.shape[1]):
-            h = torch.exp(dt[:, t] * A) * h + dt[:, t] * x[:, t]
-            loss = loss + (dy[:, t] * (h + D * x[:, t])).sum()
-        return torch.autograd.grad(loss, leaves)
+def time_turned_round(dy, x, dt, A, D):
+    def faded(kept, added):
+        state, states = 0.0, []
+        for kept_t, added_t in zip(kept.unbind(1), added.unbind(1), strict=True):
+            state = kept_t * state + added_t
+            states.append(state)
+        return torch.stack(states, 1)
+
+    a = torch.exp(dt * A)
+    later = torch.cat([a[:, 1:], torch.zeros_like(a[:, :1])], 1)
+    g = faded(later.flip(1), dy.flip(1)).flip(1)
+    q = g * (faded(a, dt * x) - dt * x)
+    return g * dt + dy * D, g * x + q * A, torch.einsum("ble,ble->e", q, dt), torch.einsum("ble,ble->e", dy, x)
 
 
 @exercise.alternative

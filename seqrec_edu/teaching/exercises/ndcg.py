@@ -41,7 +41,7 @@ exercise = Exercise(
 def ndcg(rank, k):
     """NDCG@k = (1/u) Σ_u [rank_u ≤ k] / log2(1 + rank_u), with one right item per person.
 
-    rank "u" (1 is best; 2.5 where items tie), k a whole number  ->  a number, as a tensor without axes
+    rank "u" (1 is best; 2.5 where items tie), k a whole number  ->  a number: a tensor without axes, dtype of rank
     """
     worth = 1 / torch.log2(1 + rank)
     inside = rank <= k

@@ -84,6 +84,14 @@ def channel_by_channel(x, dt, A, B, C, D):
     return torch.stack(columns, 2)
 
 
+@exercise.special("a history that forgets all of its beginning")
+def forgetful(draw):
+    sizes = {"b": 1, "l": 12, "e": 2, "n": 2}
+    values = {name: argument.draw(draw, sizes) for name, argument in exercise.arguments.items()}
+    values["dt"][:, 2:10] = 100.0  # too much for exp of their sum, while the ends still fade as usual
+    return values | {"A": torch.full_like(values["A"], -1.0)}
+
+
 READ = '        outputs.append(einsum(state, C[:, t], "b e n, b n -> b e") + D * x[:, t])\n'
 exercise.slips(
     ("B and C exchanged", "B and C are exchanged: B writes into the state, C reads from it.",
@@ -126,3 +134,15 @@ exercise.slips(
                                    "its own.",
      ("torch.exp(dt[:, t, :, None] * A)", "torch.exp(dt[:, t].mean(1)[:, None, None] * A)")),
 )  # fmt: skip
+
+
+@exercise.mistake(
+    "divided by the running decay",
+    "The decay from s to t is taken as a quotient of two running products: over a long history both become 0, or one "
+    "infinite. Carry the state along, or take the exponential of a difference.",
+)
+def divided_by_the_running_decay(x, dt, A, B, C, D):
+    total = dt.cumsum(1)[..., None] * A
+    written = (dt * x)[..., None] * B[:, :, None, :]
+    state = (written * torch.exp(-total)).cumsum(1) * torch.exp(total)
+    return einsum(state, C, "b l e n, b l n -> b l e") + D * x

@@ -86,6 +86,14 @@ def unrolled(x, dt, A, B, C):
     return torch.stack(rows, 1)
 
 
+@exercise.special("a history that forgets all of its beginning")
+def forgetful(draw):
+    sizes = {"b": 1, "l": 12, "h": 1, "p": 2, "n": 2}
+    values = {name: argument.draw(draw, sizes) for name, argument in exercise.arguments.items()}
+    values["dt"][:, 2:10] = 100.0  # too much for exp of their sum, while the ends still fade as usual
+    return values | {"A": torch.full_like(values["A"], -1.0)}
+
+
 READ = '        outputs.append(einsum(state, C[:, t], "b h p n, b h n -> b h p"))\n'
 exercise.slips(
     ("B and C exchanged", "B and C are exchanged: B writes into the state, C reads from it.",
@@ -124,3 +132,15 @@ exercise.slips(
     ("input kept out by the decay", "The input is weighted by 1 - decay: that is a moving average, not dt·x·Bᵀ.",
      ("einsum(dt[:, t], x", "einsum(1 - decay, x")),
 )  # fmt: skip
+
+
+@exercise.mistake(
+    "divided by the running decay",
+    "The decay from s to t is taken as a quotient of two running products: over a long history both become 0, or one "
+    "infinite. Carry the state along, or take the exponential of a difference.",
+)
+def divided_by_the_running_decay(x, dt, A, B, C):
+    total = (dt * A).cumsum(1)[..., None, None]
+    written = einsum(dt, x, B, "b l h, b l h p, b l h n -> b l h p n")
+    state = (written * torch.exp(-total)).cumsum(1) * torch.exp(total)
+    return einsum(state, C, "b l h p n, b l h n -> b l h p")

@@ -76,6 +76,12 @@ def indifferent(draw):
     return {"scores": torch.zeros(2, 8, dtype=torch.float64), "target": torch.tensor([1, 5])}
 
 
+@exercise.special("scores that differ in the last digits")
+def nearly_level(draw):
+    last_digits = 1 + 1e-9 * torch.arange(8, dtype=torch.float64)
+    return {"scores": torch.stack([last_digits, last_digits.flip(0)]), "target": torch.tensor([1, 5])}
+
+
 @exercise.special("padding with the highest score")
 def loud_padding(draw):
     scores = torch.randn(2, 6, generator=draw, dtype=torch.float64)

@@ -88,6 +88,13 @@ def padded_with_zero(draw):
     return {"time": times(draw, sizes) * real, "mask": real, "mean": number, "std": number / 2}
 
 
+@exercise.special("a second after most of a year")
+def long_pause(draw):
+    time = NOW + torch.tensor([[0, 20_000_001, 1, 20_000_003]]).cumsum(1)
+    number = torch.tensor(5.0, dtype=torch.float64)
+    return {"time": time, "mask": torch.ones(1, 4, dtype=torch.bool), "mean": number, "std": number / 2}
+
+
 exercise.slips(
     ("gaps from float32 times", "The times are float32 before they are subtracted: at today's dates that is 128 "
                                 "seconds coarse.",

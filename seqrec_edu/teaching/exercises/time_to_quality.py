@@ -108,6 +108,11 @@ def falls_again(draw):
     return case([1.0, 2.0, 4.0, 7.0, 8.0], [0.1, 0.4, 0.2, 0.5, 0.3], 0.3)
 
 
+@exercise.special("a first point above the level, then a fall below it, and a rise")
+def above_at_once_and_again(draw):
+    return case([1.0, 2.0, 4.0, 5.0], [0.4, 0.1, 0.2, 0.5], 0.3)
+
+
 @exercise.special("a curve that falls before it rises")
 def falls_first(draw):
     return case([1.0, 2.0, 4.0, 5.0], [0.25, 0.1, 0.4, 0.5], 0.3)

@@ -285,6 +285,8 @@ def from_git(
     from seqrec_edu.data.sources.load import add as store
 
     with _explained():
+        if out is not None:
+            _check_out(out, again)
         log = read_log(path)
         typer.echo(log.summary())
         if out is not None:
@@ -298,6 +300,13 @@ def from_git(
         typer.echo("")
         _describe(histories, 0)
         typer.echo(f"\nStored as {name}: use it with `--data {name}` or load({name!r}).")
+
+
+def _check_out(out: Path, again: bool) -> None:
+    if not out.name.endswith((".tsv", ".tsv.gz")):
+        raise typer.BadParameter(f"expected a name that ends in .tsv or .tsv.gz, got {out}", param_hint="--out")
+    if out.exists() and not again:
+        raise typer.BadParameter(f"{out} exists already; --again replaces it", param_hint="--out")
 
 
 def _slug(text: str) -> str:

@@ -192,7 +192,7 @@ def bucketed(
 
     Args:
         lengths: int "n", cost of each sample.
-        batch_size: summed weight of a batch; it misses this by less than its heaviest sample, only one by more.
+        batch_size: summed weight of a batch; it misses this by less than the heaviest sample of all.
         weights: int "n", at least 1; None counts samples.
     Returns:
         int64 index arrays, none of them empty.

@@ -36,4 +36,11 @@ def k_core(users: np.ndarray, items: np.ndarray, k: int) -> tuple[np.ndarray, in
 
 def largest_core(users: np.ndarray, items: np.ndarray, below: int) -> int:
     """The largest k < `below` whose k-core is not empty (0 if there are no events): for error messages."""
-    return next((k for k in range(below - 1, 0, -1) if k_core(users, items, k)[0].any()), 0)
+    if not users.size:
+        return 0
+    # Cores are nested, so what has a core is a stretch from 1 on: halve it.
+    has, has_not = 0, min(below, np.bincount(users).max() + 1, np.bincount(items).max() + 1)
+    while has_not - has > 1:
+        k = (has + has_not) // 2
+        has, has_not = (k, has_not) if k_core(users, items, k)[0].any() else (has, k)
+    return int(has)

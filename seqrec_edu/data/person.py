@@ -64,7 +64,9 @@ class Person:
         return self.catalogue[item]
 
     def last(self, events: int) -> Person:
-        """The same person with the newest ``events`` only."""
+        """The same person with the newest ``events`` only. Errors: BadInput below 1."""
+        if events < 1:
+            raise BadInput(f"last: expected at least 1 event, got {events}")
         return replace(self, items=self.items[-events:], times=self.times[-events:])
 
     def edited(self, items: Sequence[int], times: Sequence[int]) -> Person:

@@ -142,6 +142,11 @@ def test_from_git_stores_or_writes_and_names_nobody(tmp_path, home):
     text += run("show", "gitlog-clone-one", "--core", 0)
     text += run("from-git", clone, "--out", tmp_path / "log.tsv")
     assert (tmp_path / "log.tsv").read_text().startswith("user_id\titem_id\ttimestamp\n1\t1\t")
+    (tmp_path / "log.tsv").write_text("precious")
+    assert "exists already" in run("from-git", clone, "--out", tmp_path / "log.tsv", code=2)
+    assert "ends in .tsv" in run("from-git", clone, "--out", tmp_path / "log.csv", code=2)
+    assert (tmp_path / "log.tsv").read_text() == "precious"
+    run("from-git", clone, "--out", tmp_path / "log.tsv", "--again")
     stored = "".join(gzip.decompress(path.read_bytes()).decode() for path in home.rglob("*.gz"))
     assert "Lovelace" not in text + stored and "ada@" not in text + stored
     assert "is not a git repository" in run("from-git", home, code=1)

@@ -58,3 +58,12 @@ def test_removal_spreads():
 @pytest.mark.parametrize("k", [0, 1])
 def test_nothing_to_do(k):
     assert k_core(np.array([0, 1]), np.array([0, 0]), k)[0].all()
+
+
+@pytest.mark.parametrize("below", [2, 5, 9, 4000])
+def test_the_largest_core_is_that_which_trying_all_finds(below):
+    draw = np.random.default_rng(below)
+    users, items = draw.integers(0, 12, 150), draw.integers(0, 9, 150)
+    tried = [k for k in range(1, min(below, 151)) if k_core(users, items, k)[0].any()]
+    assert largest_core(users, items, below) == max(tried)
+    assert largest_core(users[:0], items[:0], below) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from seqrec_edu.data.sources import download as transfer
 from seqrec_edu.data.sources import registry
+from seqrec_edu.data.sources.convert import read_items, write_items
 from seqrec_edu.data.sources.download import DownloadFailed
 from seqrec_edu.data.sources.fetch import LicenceNotAccepted, fetch, fetched
 from seqrec_edu.data.sources.load import differences, load, state
@@ -213,3 +214,19 @@ def test_mirror_that_lacks_it_says_what_was_looked_for(toy, tmp_path):
 def test_mirror_only_dataset_says_so():
     with pytest.raises(ValueError, match=r"kuairand-pure-14d has no address(.|\n)*kuairand-pure-14d/clicks\.tsv\.gz"):
         fetch("kuairand-pure-14d")
+
+
+def test_a_fetch_that_fails_leaves_the_item_names_of_before(toy, server, home):
+    fetch("toy", accept_licence=True)
+    names = home / "toy" / "items.tsv.gz"
+    write_items(names, {"B0": ("A bag", "bags")})
+    archive = home / "archives" / "reviews.json.gz"
+    good = archive.read_bytes()
+    archive.write_bytes(reviews(extra='{"reviewerID": "U9"}\n'))
+    (home / "first-seen.json").unlink()
+    with pytest.raises(ValueError, match="cannot use"):
+        fetch("toy", again=True)
+    assert read_items(names) == {"B0": ("A bag", "bags")}
+    archive.write_bytes(good)
+    fetch("toy", again=True)
+    assert not names.exists()  # this archive gives none

@@ -5,6 +5,7 @@ import pytest
 
 from seqrec_edu.data import BadInput, Histories, Person
 from seqrec_edu.data.batches import Batch
+from seqrec_edu.data.synthetic import shoppers
 
 NAMES = ["<pad>", "tent", "stove", "map"]
 
@@ -59,3 +60,9 @@ def test_one_history_is_a_batch_of_one():
     batch = Batch.of([1, 2], [5, 9], pads=3)
     assert batch.item.tolist() == [[1, 2, 0, 0, 0]] and batch.time.tolist() == [[5, 9, 0, 0, 0]]
     assert batch.length.tolist() == [2] and batch.mask.sum() == 2
+
+
+@pytest.mark.parametrize("events", [0, -1])
+def test_the_last_none_is_refused(events):
+    with pytest.raises(BadInput, match="at least 1 event"):
+        shoppers(users=3).user(1).last(events)

@@ -273,3 +273,27 @@ def test_other_sources():
             read(source)
     with pytest.raises(ValueError, match="no rows"):
         read(FRAME.clear())
+
+
+def test_times_of_whole_seconds_in_pandas():
+    times = pd.Series(pd.to_datetime([START, START + 9], unit="s")).astype("datetime64[s]")
+    frame = pd.DataFrame({"user_id": [1, 1], "item_id": [1, 2], "timestamp": times})
+    assert read(frame, core=0).times.tolist() == [START, START + 9]
+
+
+def test_copies_are_equal_in_the_unit_of_the_source():
+    times = [1_600_000_000_100, 1_600_000_000_900, 1_600_000_000_900]
+    frame = pl.DataFrame({"user": [1, 1, 1], "item": [7, 7, 7], "timestamp": times})
+    assert read(frame, core=0, time_unit="ms", duplicates="drop").n_events == 2
+
+
+def test_ids_beyond_int64():
+    users = pl.Series([2**63 + 1, 2**63 + 2], dtype=pl.UInt64)
+    frame = pl.DataFrame({"user": users, "item": [1, 2], "timestamp": [START] * 2})
+    assert read(frame, core=0).user_ids == [str(2**63 + 1), str(2**63 + 2)]
+
+
+def test_a_bad_row_of_a_frame_is_quoted_as_it_stands():
+    frame = pd.DataFrame({"user_id": [2**53 + 1], "item_id": [1], "timestamp": [float("nan")]})
+    with pytest.raises(ValueError, match=str(2**53 + 1)):
+        read(frame, core=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from seqrec_edu.data.sources.convert import read_items
 from seqrec_edu.data.sources.load import add, added, load
 from seqrec_edu.data.sources.registry import CHECKED, STAGES, UnknownDataset, dataset, datasets
 
@@ -127,7 +128,7 @@ def test_stored_file_that_changed_is_refused(data, tmp_path):
     file.write_text(rows())
     add(file, "mine")
     (data / "mine" / "own.tsv").write_text(rows(7))
-    with pytest.raises(ValueError, match="has changed"):
+    with pytest.raises(ValueError, match="have changed"):
         load("mine")
 
 
@@ -174,3 +175,40 @@ def test_names_of_items_come_along(tmp_path, monkeypatch):
         next(lines)
         item, name = next(lines).rstrip("\n").split("\t")
     assert histories.label(histories.item_ids.index(item)) == name.strip()
+
+
+def names_file(folder, *names):
+    lines = ["item_id\tname", *(f"{item}\t{name}" for item, name in enumerate(names, start=1))]
+    path = folder / "names.tsv.gz"
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return path
+
+
+def test_names_of_what_was_stored_before_do_not_stay(data, tmp_path):
+    file = tmp_path / "mine.tsv"
+    file.write_text(rows())
+    assert add(file, "mine", items=names_file(tmp_path, *"abcdef")).item_names[1] == "a"
+    assert add(file, "mine", again=True).item_names is None and load("mine").item_names is None
+
+
+def test_damaged_item_names_are_noticed_and_named(data, tmp_path):
+    file = tmp_path / "mine.tsv"
+    file.write_text(rows())
+    add(file, "mine", items=names_file(tmp_path, *"abcdef"))
+    names = data / "mine" / "items.tsv.gz"
+    names.write_bytes(names.read_bytes()[:20])
+    with pytest.raises(ValueError, match="item names are missing or have changed"):
+        load("mine")
+    with pytest.raises(ValueError, match=r"items\.tsv\.gz is damaged"):
+        read_items(names)
+
+
+@pytest.mark.parametrize("name", ["archives", "cache", "first-seen.json"])
+def test_names_of_our_own_places_are_no_names_for_data(data, tmp_path, name):
+    (tmp_path / "mine.tsv").write_text(rows())
+    with pytest.raises(ValueError, match="A name has lower-case letters"):
+        add(tmp_path / "mine.tsv", name)
+    ours = tmp_path / "items.tsv.gz"
+    ours.write_bytes(gzip.compress(rows().encode()))
+    with pytest.raises(ValueError, match="is the name of a file of ours"):
+        add(ours, "mine")

@@ -111,8 +111,9 @@ def _build(source, report: Report, options: dict, name: str) -> Histories:
     item_codes, item_ids = values.encode(items, columns.item, report)
     events = _Events(user_codes, item_codes, ticks)
     events.sort(report)
+    events.settle_duplicates(options["duplicates"], len(item_ids), report)  # in the unit of the source
     events.times = times.seconds(events.times)
-    events.settle_duplicates(options["duplicates"], len(item_ids), report)
+    events.report_ties(report)
     events.reduce(options["core"], table.source, report)
     return events.histories(user_ids, item_ids, name, report)
 
@@ -174,9 +175,8 @@ class _Events:
             )
 
     def settle_duplicates(self, duplicates: str, n_items: int, report: Report) -> None:
-        """Report events equal in user, item and time, and ties and constant times; drop copies if asked to."""
-        same = (self.users[1:] == self.users[:-1]) & (self.times[1:] == self.times[:-1])
-        self._report_ties(same, report)
+        """Report events equal in user, item and time; drop copies if asked to."""
+        same = self._level()
         block = np.concatenate([[0], np.cumsum(~same)])  # events of one user at one time
         order = np.argsort(block * np.int64(n_items) + self.items, kind="stable")
         copy = (block[order][1:] == block[order][:-1]) & (self.items[order][1:] == self.items[order][:-1])
@@ -190,7 +190,13 @@ class _Events:
             keep[order[1:][copy]] = False
             self._take(keep)
 
-    def _report_ties(self, same: np.ndarray, report: Report) -> None:
+    def _level(self) -> np.ndarray:
+        """Which events have the same user and time as the one before."""
+        return (self.users[1:] == self.users[:-1]) & (self.times[1:] == self.times[:-1])
+
+    def report_ties(self, report: Report) -> None:
+        """Report neighbours at one time, and constant times."""
+        same = self._level()
         if self.times.size > 1 and (self.times == self.times[0]).all():
             report.warn(
                 "constant-times",

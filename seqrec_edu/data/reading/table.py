@@ -51,7 +51,8 @@ def pandas_table(frame, source: str, choose: Chooser) -> Table:
 
     def describe(row: int) -> tuple[str, str]:
         return f"row {row} (counted from 0)", ", ".join(
-            f"{k}={v}" for k, v in zip(names, frame.iloc[row].tolist(), strict=True)
+            f"{k}={frame.iloc[row, i]}"
+            for i, k in enumerate(names)  # a whole row would be of one type
         )
 
     parts = {
@@ -66,7 +67,10 @@ def _from_pandas(series, name: str, source: str) -> pl.Series:
         series, kind = series.dt.tz_convert("UTC").dt.tz_localize(None), "M"
     missing = series.isna().to_numpy()
     if isinstance(series.dtype, np.dtype) and kind in "iufbM":
-        return pl.Series(name, series.to_numpy())
+        values = series.to_numpy()
+        if kind == "M" and np.datetime_data(values.dtype)[0] not in ("ms", "us", "ns"):
+            values = values.astype("datetime64[us]")  # polars has no time of whole seconds
+        return pl.Series(name, values)
     values = [None if gone else value for gone, value in zip(missing, series.tolist(), strict=True)]
     try:
         return pl.Series(name, values)

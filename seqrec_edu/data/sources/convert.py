@@ -6,8 +6,12 @@ name and no time, so the same archive gives the same bytes everywhere.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +22,7 @@ from seqrec_edu.data.files import replacing
 from seqrec_edu.data.sources.folder import INTERACTIONS, ITEMS
 from seqrec_edu.data.sources.registry import Dataset, SourceError
 
+UNREADABLE = (EOFError, csv.Error, tarfile.TarError, zipfile.BadZipFile, zlib.error)  # what damaged bytes raise
 FORMAT = 1  # of the prepared files; raise it when a converter changes what it writes
 
 
@@ -48,11 +53,25 @@ def convert(known: Dataset, archive: Path, folder: Path) -> dict[str, dict[str, 
     provider = PROVIDERS[known.prepare["kind"]]
     names: dict[str, Item] = {}
     with replacing(folder / INTERACTIONS) as temporary:
-        counts = _write(temporary, provider.rows(archive, known.prepare, names), provider.has_rating)
+        rows = _told(provider.rows(archive, known.prepare, names), archive)
+        counts = _write(temporary, rows, provider.has_rating)
         if not counts["prepared"]["events"]:
             raise SourceError(f"{known.name}: {archive} gave no rows at all; it is not the archive that was expected.")
         write_items(folder / ITEMS, names)
     return counts
+
+
+def _told(rows: Iterable[tuple], archive: Path) -> Iterator[tuple]:
+    """The rows, and for whatever stops them an error that says where."""
+    told = 0
+    try:
+        for row in rows:
+            yield row
+            told += 1
+    except SourceError:
+        raise
+    except (*UNREADABLE, ArithmeticError, LookupError, ValueError) as error:
+        raise SourceError(f"{archive} is damaged or of another form: after {told:,} rows {error!r}") from error
 
 
 def _write(path: Path, rows: Iterable[tuple], has_rating: bool) -> dict[str, dict[str, int]]:
@@ -84,8 +103,9 @@ def writing(path: Path) -> Iterator[TextIO]:
 
 
 def write_items(path: Path, names: dict[str, tuple[str, str]]) -> None:
-    """Write item names and genres, `{item_id: (name, genre)}`; no file if there are none."""
+    """Write item names and genres, `{item_id: (name, genre)}`; no file, and none of before, if there are none."""
     if not names:
+        path.unlink(missing_ok=True)
         return
     with replacing(path) as temporary, writing(temporary) as out:
         out.write("item_id\tname\tgenre\n")
@@ -97,14 +117,17 @@ def read_items(path: Path) -> dict[str, tuple[str, str]]:
     """Item names and genres, `{item_id: (name, genre)}`; {} if there is no such file. The genre column is optional."""
     if not path.exists():
         return {}
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as stream:
+            lines = stream.readlines()
+    except (*UNREADABLE, OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} is damaged ({error}). Store or fetch the dataset again.") from error
     names = {}
-    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
-        next(lines, None)
-        for number, line in enumerate(lines, start=2):
-            fields = line.rstrip("\r\n").split("\t")
-            if len(fields) < 2:
-                raise SourceError(f"{path}, line {number}: expected item_id, a tab and a name, got {line!r}")
-            names[fields[0]] = (fields[1].strip(), fields[2].strip() if len(fields) > 2 else "")
+    for number, line in enumerate(lines[1:], start=2):
+        fields = line.rstrip("\r\n").split("\t")
+        if len(fields) < 2:
+            raise SourceError(f"{path}, line {number}: expected item_id, a tab and a name, got {line!r}")
+        names[fields[0]] = (fields[1].strip(), fields[2].strip() if len(fields) > 2 else "")
     return names
 
 

@@ -40,8 +40,10 @@ def fetched(name: str) -> Fetched | None:
     path, origin = home / places.INTERACTIONS, places.read_json(home / places.ORIGIN)
     if not origin or not path.exists() or origin.get("prepared_format", FORMAT) != FORMAT:
         return None
-    if places.digest(path) != origin["sha256"]:
-        raise SourceError(f"{path} has changed since it was stored. Run `seqrec-edu data fetch {name} --again`.")
+    if places.digest(path) != origin["sha256"] or places.items_changed(home, origin):
+        raise SourceError(
+            f"{path} or its item names have changed since they were stored. Run `seqrec-edu data fetch {name} --again`."
+        )
     return Fetched(known, path, home / places.ITEMS, origin)
 
 
@@ -132,9 +134,10 @@ def _from_mirror(known: Dataset, path: Path, mirror: Path) -> Fetched:
     home = places.data_folder() / known.name
     checksum = _copied(path, home / places.INTERACTIONS, expected, mirror)
     items = home / places.ITEMS
-    items.unlink(missing_ok=True)
     if place and place.items:
         _copied(mirror / place.folder / place.items, items, place.items_sha256, mirror)
+    else:
+        items.unlink(missing_ok=True)
     origin = {
         "from": "prepared file in a local mirror",
         "sha256": checksum,
@@ -177,7 +180,6 @@ def _copied(path: Path, target: Path, expected: str, mirror: Path) -> str:
 def _from_archive(known: Dataset, archive: Path, origin: dict[str, Any]) -> Fetched:
     checksum = _verified(known, archive)
     home = places.data_folder() / known.name
-    (home / places.ITEMS).unlink(missing_ok=True)
     counted = convert(known, archive, home)
     _pin_first_seen(known, archive, checksum)
     origin |= {
@@ -240,5 +242,6 @@ def _counts(path: Path) -> dict[str, int]:
 
 
 def _stored(known: Dataset, home: Path, origin: dict[str, Any]) -> Fetched:
+    origin |= places.items_digest(home)
     places.write_json(home / places.ORIGIN, {"name": known.name, **origin})
     return Fetched(known, home / places.INTERACTIONS, home / places.ITEMS, origin)

@@ -55,14 +55,28 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The contents of a JSON file, {} if there is none. A damaged one is an error: it may hold checksums."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError(f"it holds a {type(values).__name__}")
     except FileNotFoundError:
         return {}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not JSON, or not UTF-8
         raise SourceError(f"{path} is damaged ({error}). Delete it and fetch the dataset again.") from error
+    return values
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def items_digest(home: Path) -> dict[str, str]:
+    """What to remember of the item names of a dataset: nothing, where it has none."""
+    return {"items_sha256": digest(home / ITEMS)} if (home / ITEMS).exists() else {}
+
+
+def items_changed(home: Path, origin: dict[str, Any]) -> bool:
+    """Whether the item names are no longer those that were stored. Older origins do not remember them."""
+    expected = origin.get("items_sha256")
+    return expected is not None and items_digest(home) != {"items_sha256": expected}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seqrec_edu.data.histories import Histories
 
 ADDED = "added by hand"
+RESERVED = ("archives", "cache", places.FIRST_SEEN)  # what else lies in the data folder
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,8 @@ def add(
 
     _check_name(name, again)
     source = Path(source)
+    if source.name in (places.ITEMS, places.ORIGIN):
+        raise SourceError(f"{source.name} is the name of a file of ours beside the data: give {source} another one.")
     options = {key: value for key, value in options.items() if value is not None}
     histories = read(source, name=name, core=core, cache=False, **options)
     home = places.data_folder() / name
@@ -187,7 +190,10 @@ def add(
         if path is not None:
             with replacing(target) as temporary:
                 shutil.copyfile(path, temporary)
+    if items is None:
+        (home / places.ITEMS).unlink(missing_ok=True)  # the names of what was stored here before
     origin = {"name": name, "from": ADDED, "file": source.name, "sha256": places.digest(home / source.name)}
+    origin |= places.items_digest(home)
     places.write_json(home / places.ORIGIN, {**origin, "options": options, "cautions": cautions})
     if old != source.name:
         (home / old).unlink(missing_ok=True)
@@ -195,7 +201,7 @@ def add(
 
 
 def _check_name(name: str, again: bool) -> None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,63}", name) or name == "archives":
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,63}", name) or name in RESERVED:
         raise SourceError(f"A name has lower-case letters, digits, dashes and dots, up to 64 of them; got {name!r}.")
     if name in generated() or name in datasets():
         raise SourceError(f"{name!r} is the name of a known dataset; choose another.")
@@ -208,9 +214,10 @@ def _added(name: str, entry: dict[str, Any], core: int, options: dict[str, Any])
 
     home = places.data_folder() / name
     path = home / entry["file"]
-    if not path.exists() or places.digest(path) != entry["sha256"]:
+    if not path.exists() or places.digest(path) != entry["sha256"] or places.items_changed(home, entry):
         raise SourceError(
-            f"{path} is missing or has changed. Store it again: `seqrec-edu data add FILE --name {name}`."
+            f"{path} or its item names are missing or have changed. "
+            f"Store it again: `seqrec-edu data add FILE --name {name}`."
         )
     histories = read(path, name=name, core=core, **{**entry["options"], **options})
     return _cautioned(named(histories, home / places.ITEMS), entry["cautions"])

@@ -1,7 +1,7 @@
 """Measured numbers with their intervals: beside what papers print, and below the ceiling of planted data."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import plotly.graph_objects as go
 
@@ -100,8 +100,10 @@ def ceiling_bars(
         raise ValueError(f"the ceiling must be above zero, got {top}.")
     bars = {name: _measured(name, value) for name, value in values.items()}
     names = sorted(bars, key=lambda name: -bars[name][0])
-    figure = new_figure(title, _ceiling_summary(bars, names, blind, top), height=170 + 36 * len(names))
-    figure.add_trace(_bars(names, bars, blind, top, metric))
+    # Above is who lies above all that the ceiling may be, where it was sampled.
+    above = [name for name in names if bars[name][1] > high]
+    figure = new_figure(title, _ceiling_summary(bars, names, blind, top, above), height=170 + 36 * len(names))
+    figure.add_trace(_bars(names, bars, blind, above, metric))
     for row, name in enumerate(names, 1):
         _at_the_end(figure, row, f"{bars[name][0] / top:.0%}")
     if high > low:
@@ -189,12 +191,14 @@ def _whiskers(x: tuple, low: tuple, high: tuple, colour: str) -> dict:
     }
 
 
-def _bars(names: list[str], bars: Mapping[str, tuple], blind: Collection[str], top: float, metric: str) -> go.Bar:
+def _bars(
+    names: list[str], bars: Mapping[str, tuple], blind: Collection[str], above: Collection[str], metric: str
+) -> go.Bar:
     values, low, high = zip(*(bars[name] for name in names), strict=True)
     return go.Bar(
         x=values, y=list(range(1, len(names) + 1)), orientation="h", name=metric,
         error_x=_whiskers(values, low, high, INK),
-        marker={"color": [QUIET if name in blind else WORSE if bars[name][1] > top else BETTER for name in names]},
+        marker={"color": [QUIET if name in blind else WORSE if name in above else BETTER for name in names]},
         customdata=[f"{name}{' (blind)' if name in blind else ''}" for name in names],
         hovertemplate=f"%{{customdata}}<br>{metric} <b>%{{x:.4f}}</b><extra></extra>",
     )  # fmt: skip
@@ -225,9 +229,10 @@ def _agreement(sources: Mapping[str, Mapping], measured: Mapping[str, tuple]) ->
     )
 
 
-def _ceiling_summary(bars: Mapping[str, tuple], names: list[str], blind: Collection[str], top: float) -> str:
+def _ceiling_summary(
+    bars: Mapping[str, tuple], names: list[str], blind: Collection[str], top: float, above: Sequence[str]
+) -> str:
     seeing = [name for name in names if name not in blind]
-    above = [name for name in names if bars[name][1] > top]
     if above:
         return f"<b>{short(above[0], 30)} lies above the ceiling with its whole interval: look for a leak</b>"
     if not seeing:

@@ -96,8 +96,8 @@ class Catalogue:
         fits = self.offered(text, most=2) if text.strip() else []
         return self._items[fits[0]] if len(fits) == 1 else None
 
-    def offered(self, text: str, *, most: int = _OFFERED) -> list[str]:
-        """The first names that contain the text, those that start with it before others."""
+    def offered(self, text: str, *, most: int | None = _OFFERED) -> list[str]:
+        """The first names that contain the text, those that start with it before others; None gives all."""
         wanted = text.strip().casefold()
         fits = [(not folded.startswith(wanted), n) for n, (folded, _) in enumerate(self._folded) if wanted in folded]
         return [self._folded[n][1] for _, n in sorted(fits)[:most]]

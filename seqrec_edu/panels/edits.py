@@ -81,7 +81,7 @@ class Edits:
     def edited(self) -> Cards:
         """The history after the edits that were kept and the one that the controls say."""
         cards, event = self.steps[-1], self.event.value
-        if self.action.value == REMOVE:
+        if self.action.value == REMOVE and len(cards) > 1:
             return cards.without(event)
         if self.action.value == MOVE:
             return cards.moved(event, self.days.value)
@@ -99,7 +99,8 @@ class Edits:
         cards, event = self.steps[-1], self.event.value
         name = f"event {event + 1} ({self._person.label(int(cards.items[event]))})"
         shift = f"moved by {self.days.value:+.1f} days" if self.days.value else "not moved"
-        done = {KEEP: "nothing edited", REMOVE: f"without {name}", MOVE: f"{name} {shift}", ADD: self._addition()}
+        removed = f"without {name}" if len(cards) > 1 else "the only event stays: nothing can be said of none"
+        done = {KEEP: "nothing edited", REMOVE: removed, MOVE: f"{name} {shift}", ADD: self._addition()}
         kept = len(self.steps) - 1
         if not kept:
             return done[self.action.value]
@@ -111,7 +112,7 @@ class Edits:
             return f"with {self._person.label(self.added)} added on day {self.day.value:.1f}"
         if not self.item.value.strip():
             return "nothing added yet, type a part of the name of an item"
-        fits = len(self.item.options)
+        fits = len(self._items.offered(self.item.value, most=None))
         return f'{fits or "no"} items fit "{self.item.value}"{", choose one of the list" if fits else ""}'
 
     def follow(self) -> None:
@@ -119,7 +120,7 @@ class Edits:
         action = self.action.value
         if action == ADD and not self.item.options:
             self._search()
-        self.take.disabled = self.edited() is self.steps[-1]
+        self.take.disabled = self.edited().key == self.steps[-1].key
         self.undo.disabled = self.reset.disabled = len(self.steps) == 1
         for control, wanted in ((self.days, MOVE), (self.item, ADD), (self.day, ADD)):
             control.layout.display = None if action == wanted else "none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -81,7 +82,8 @@ class FilterBench(Panel):
             control.observe(self._other_person, names="value")
         for control in (self._preset, self._period, self._channel):
             control.observe(self._other_filter, names="value")
-        self._signal.observe(lambda _: self._fit(), names="value")
+        for control in (self._signal, self._view):
+            control.observe(lambda _: self._fit(), names="value")
         self._bands.observe(self._drawn, names="value")
         views = [self._view] if self._filters else []
         self.start(
@@ -236,9 +238,10 @@ class FilterBench(Panel):
     # --- controls that follow each other ---------------------------------------------------------------------------
 
     def _other_person(self, _: object) -> None:
-        self._meet()
-        if self._around.places != self._places(self._source):
-            self._load(self._source)
+        with suppress(ValueError):  # one without events: the drawing says so
+            self._meet()
+            if self._around.places != self._places(self._source):
+                self._load(self._source)
 
     def _other_filter(self, change: Mapping) -> None:
         if not self._held and change["new"] != DRAWN:
@@ -279,11 +282,13 @@ class FilterBench(Panel):
     def _fit(self) -> None:
         """Show the controls that have a meaning now."""
         kind, chosen = self._signal.value[0], self._source
+        one = self._view.value != _KEPT  # else all channels of a trained filter are looked at, and nothing goes through
         for control, wanted in (
             (self._period, chosen in (LOW, HIGH, KEEP)), (self._channel, chosen in self._filters),
             (self._place, kind == IMPULSE), (self._wave, kind == WAVE),
+            (self._signal, True), (self._mode, True), (self._bands, True),
         ):  # fmt: skip
-            control.layout.display = None if wanted else "none"
+            control.layout.display = None if wanted and one else "none"
 
 
 def _choice(options: Sequence[tuple[str, str]], value: str) -> widgets.ToggleButtons:

@@ -1,7 +1,7 @@
 """What every panel shares: controls beside a picture, the same in a sentence and in a table, and a calm error."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from html import escape
 from typing import Any, TypeVar
 
@@ -74,7 +74,7 @@ class Panel(widgets.VBox):
         """
 
         def answer(_: object) -> None:
-            with self.quietly():
+            with self.quietly(), suppress(ValueError):  # the drawing meets the same, and says it
                 change()
 
         for control in controls:
@@ -152,6 +152,7 @@ class Panel(widgets.VBox):
             self.draw()
         except Exception as error:  # the model is the reader's own: say what it did, keep the panel alive
             self._say(f'<p role="alert" style="margin:4px 0">{escape(f"{type(error).__name__}: {error}")}</p>')
+            self._table.value = ""  # that of the picture before would be taken for this one's
 
     def _say(self, words: str) -> None:
         self._status.value = words

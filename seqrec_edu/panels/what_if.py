@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _TOP, _REASONS = "top", "reasons"
-_WIDTH = 22  # characters of a name, where a column of controls stands beside the figure
+_WIDTH = 17  # characters of a name, where a column of controls stands beside the figure
 _ALL = 100_000  # events: without one of a full window an older one comes in, so none may be missing
 
 

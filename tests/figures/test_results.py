@@ -58,6 +58,11 @@ def test_above_the_ceiling_is_a_leak():
     assert "a lies above the ceiling with its whole interval: look for a leak" in digest(figure)
 
 
+def test_within_what_the_ceiling_may_be_is_none():
+    figure = ceiling_bars({"a": (0.52, 0.505, 0.535)}, (0.5, 0.45, 0.55))
+    assert list(figure.data[0].marker.color) == [BETTER] and "leak" not in digest(figure)
+
+
 def test_kernels_stand_below_the_roof():
     figure = roofline({"ours": (2.0, 1e12), "other": (1000.0, 5e13)}, 1e14, 1e12, ours=["ours"])
     points = [trace for trace in figure.data if trace.mode == "markers"]

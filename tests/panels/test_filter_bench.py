@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqrec_edu.data import Histories
 from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.lens import filters
 from seqrec_edu.models import build
@@ -220,3 +221,21 @@ def test_wrong_calls_explain_themselves(arguments, options, words):
         given = (*(model(name, **sizes) for name in names), DATA.user(person))
     with pytest.raises(ValueError, match=words):
         FilterBench(*given, **options)
+
+
+def test_what_has_no_meaning_for_what_it_kept_is_not_shown():
+    panel = FilterBench(model(), DATA.user(PERSON))
+    hidden = (panel._bands, panel._signal, panel._mode, panel._channel)
+    assert all(control.layout.display != "none" for control in hidden)
+    panel._view.value = "kept"
+    assert all(control.layout.display == "none" for control in hidden)
+
+
+def test_a_person_without_events_is_an_alert_and_leaves_no_table_of_another(bench):
+    few = Histories(np.array([1, 2], np.int32), np.array([5, 6]), np.array([0, 0, 2]), ["<pad>", "a", "b"], ["x", "y"])
+    panel = FilterBench(few, user=1)
+    assert "<table" in panel._table.value
+    panel._people.control.value = 0
+    assert 'role="alert"' in panel._status.value and panel._table.value == ""
+    panel._people.control.value = 1
+    assert 'role="status"' in panel._status.value and "<table" in panel._table.value

@@ -299,3 +299,26 @@ def test_a_model_of_another_dataset_is_refused(shop):
         WhatIf(build("sasrec", n_items=9, d_model=16), shop.user(0))
     with pytest.raises(ValueError, match="expected a model or a function"):
         WhatIf("sasrec", shop.user(0))
+
+
+def test_the_only_event_stays_and_an_edit_of_nothing_cannot_be_kept(shop, rank):
+    panel = WhatIf(rank, shop, 0, k=3)
+    for _ in range(3):
+        set_to(panel, action="remove")
+        panel._edits.take.click()
+    set_to(panel, action="remove")
+    assert len(edited(panel)[0]) == 1 and panel._edits.take.disabled
+    assert panel.sentence.startswith("After 3 edits, the only event stays")
+    panel = WhatIf(rank, shop, 0, k=3, action="move")
+    set_to(panel, days=0.0)
+    assert panel._edits.take.disabled
+    set_to(panel, days=-3.0)
+    assert not panel._edits.take.disabled
+
+
+def test_all_names_that_fit_are_counted_though_not_all_are_offered(rank):
+    names = ["<pad>", *(f"Lamp {n}" for n in range(50))]
+    many = Histories(np.array([1, 2], np.int32), np.array([FIRST, FIRST + DAY]), np.array([0, 2]), names, ["a"])
+    panel = WhatIf(rank, many, 0, k=3, action="add")
+    panel._edits.item.value = "lamp"
+    assert '50 items fit "lamp"' in panel._edits.said() and len(panel._edits.item.options) == 40

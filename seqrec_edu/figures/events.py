@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .text import short
+from .text import drawn, short
 
 NAMED = 24  # up to this many events an axis has room for their names
 _WHOLE = 64  # up to this many events hover has every name in full; beyond, 60 characters keep the figure small
@@ -53,8 +53,9 @@ class Events:
         return self.names is not None and self.length <= NAMED and self.step == 1
 
     def full(self, i: int) -> str:
-        """Number, name and date of one event."""
-        name = f": {self.names[i] if self.length <= _WHOLE else short(self.names[i], 60)}" if self.names else ""
+        """Number, name and date of one event, to be drawn."""
+        width = max(60, *map(len, self.names)) if self.names and self.length <= _WHOLE else 60
+        name = f": {drawn(self.names[i], width)}" if self.names else ""
         return f"{i + 1}{name}" + (f", {self.date(i)}" if self.times is not None else "")
 
     def called(self, i: int, width: int = 34) -> str:
@@ -72,7 +73,7 @@ class Events:
         """
         cells = -(-self.length // self.step)
         if named and self.are_named:
-            at, texts = list(range(cells)), [f"{short(name, width)}  {i}" for i, name in enumerate(self.names, 1)]
+            at, texts = list(range(cells)), [f"{drawn(name, width)}  {i}" for i, name in enumerate(self.names, 1)]
         else:
             every = next((s for s in _STEPS if self.length / s <= most), _STEPS[-1])
             numbers = sorted({1, *range(every, self.length + 1, every)}) if every > 1 else range(1, self.length + 1)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import plotly.graph_objects as go
 
 from .template import BETTER, CATEGORIES, INK, MUTED, QUIET, WORSE, new_figure
-from .text import Table, short
+from .text import Table, drawn
 
 Ranked = Sequence[tuple[int, float]]  # (item, score), best first
 Names = Sequence[str] | Mapping[int, str] | None  # item → name
@@ -51,7 +51,7 @@ def top_k_bars(
     low, high = min(0.0, scores[-1]), max(0.0, scores[0])
     room = 0.12 + (0.02 * (len(note) + 3) if any(marked) else 0)  # for the text behind the longest bar
     figure.update_xaxes(title_text=score_name, range=[low * 1.12, high * (1 + room) or 1.0])
-    texts = [f"<b>{short(name)}</b>" if hit else short(name) for _, name, _, hit in listed]
+    texts = [f"<b>{drawn(name)}</b>" if hit else drawn(name) for _, name, _, hit in listed]
     figure.update_yaxes(
         range=[len(rows) + 0.6, 0.4], tickvals=rows, tickfont={"color": INK, "size": 12.5}, showgrid=False,
         zeroline=False, ticktext=[f"{text}  {_digits(row)}" for row, text in zip(rows, texts, strict=True)],
@@ -235,9 +235,10 @@ def _draw_kind(figure: go.Figure, kind: str, changes: list[RankChange], called: 
     )
     figure.add_scatter(
         x=[side for side, _, _ in ends], y=[rank for _, rank, _ in ends], mode="markers+text", name=_WORDS[kind],
-        text=[_label(change, short(called[change.item], letters), side) for side, _, change in ends],
+        text=[_label(change, drawn(called[change.item], letters), side) for side, _, change in ends],
         textposition=["middle right" if side else "middle left" for side, _, _ in ends],
-        hovertext=[f"<b>{called[change.item]}</b><br>{_spoken(change)}" for _, _, change in ends], hoverinfo="text",
+        hovertext=[f"<b>{drawn(called[change.item], 200)}</b><br>{_spoken(change)}" for _, _, change in ends],
+        hoverinfo="text",
         marker={"color": colour, "size": 8}, cliponaxis=False,
         textfont={"color": colour if kind in ("enters", "leaves") else INK, "size": 12},
     )  # fmt: skip

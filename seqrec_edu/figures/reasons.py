@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from .arrays import checked
 from .events import Events
 from .template import BETTER, INK, QUIET, WORSE, dress
-from .text import Table, aligned, number, short
+from .text import Table, aligned, drawn, number, short
 
 _SHORT = 18  # characters of a name in the line below the title
 _NAMED = 40  # events up to which they stand below each other with their names
@@ -63,7 +63,7 @@ def reason_bars(
         down = {"title": {"text": title}, "exponentformat": "power"} if upright else _names(events, first=n == 0)
         layout[f"xaxis{axis}"] = {**across, "anchor": f"y{axis}", **({} if upright else {"domain": ends})}
         layout[f"yaxis{axis}"] = {**down, "anchor": f"x{axis}", **({"domain": ends} if upright else {})}
-    title = f"What speaks for {short(target, 50)}" if target else "What each event contributes"
+    title = f"What speaks for {drawn(target, 50)}" if target else "What each event contributes"
     height = 280 + 180 * len(parts) - 100 if upright else 150 + 22 * len(effects)
     return dress(go.Figure(traces, layout), title, _summary(effects, row, events, unit), height=max(260, height))
 
@@ -101,7 +101,7 @@ def _numbers(length: int, titled: bool) -> dict:
 
 def _names(events: Events, *, first: bool) -> dict:
     place = list(range(1, events.length + 1))
-    texts = [f"{short(name, 26)}  {i}" for i, name in zip(place, events.names or [""] * len(place), strict=True)]
+    texts = [f"{drawn(name, 26)}  {i}" for i, name in zip(place, events.names or [""] * len(place), strict=True)]
     shown = {"tickvals": place, "ticktext": texts, "tickfont": {"color": INK, "size": 12}}
     hidden = {"tickvals": place, "showticklabels": False}
     return {"range": [events.length + 0.6, 0.4], "showgrid": False, "zeroline": False, **(shown if first else hidden)}

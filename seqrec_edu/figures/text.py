@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 
 import numpy as np
 
@@ -46,6 +46,11 @@ def short(text: str, width: int = 34) -> str:
     cut = text[: width - 1]
     space = cut.rfind(" ")
     return (cut[:space] if space > 0.7 * width else cut).rstrip(" ,;:-") + "…"
+
+
+def drawn(text: str, width: int = 34) -> str:
+    """A name as a figure draws it: `short`, and what is HTML in it is shown instead of obeyed."""
+    return escape(short(text, width), quote=False)
 
 
 class Table(str):
@@ -95,10 +100,10 @@ def _cell(value: object) -> str:
 
 
 def plain(text: str | None) -> str:
-    """Take the few HTML tags that Plotly understands out of a label."""
+    """Take the few HTML tags that Plotly understands out of a label, and write `drawn` names as they are."""
     out, inside = [], False
     for piece in (text or "").replace("<br>", " "):
         inside = (inside or piece == "<") and not (inside and piece == ">")
         if not inside and piece != ">":
             out.append(piece)
-    return "".join(out)
+    return unescape("".join(out))

@@ -15,7 +15,7 @@ from seqrec_edu.data.person import Person
 from seqrec_edu.figures.memory import memory_curves
 from seqrec_edu.figures.mixing import heads_grid, mixing_heatmap, mixing_table
 from seqrec_edu.figures.spectrum import singular_spectrum, spectrum_table
-from seqrec_edu.figures.text import Table, number
+from seqrec_edu.figures.text import Table, aligned, number
 from seqrec_edu.lens.mixing import heads_with_matrix
 
 from .panel import FULL, Panel
@@ -98,9 +98,7 @@ class Mixer(Panel):
             values = {name: lens.spectrum(matrix) for name, matrix in found.items()}
             return singular_spectrum(values, {name: float(lens.effective_rank(m)) for name, m in found.items()})
         if self._view.value == _MEMORY:
-            ages = np.arange(min(len(matrix) for matrix in found.values()))
-            weights = {name: lens.fading(matrix)[: len(ages)] for name, matrix in found.items()}
-            return memory_curves(ages, weights, title="What the last event reads, by age")
+            return memory_curves(*self._fading(), title="What the last event reads, by age")
         newest = min(map(len, found.values()))  # one model may read fewer events than the other
         shown = {name: matrix[-newest:, -newest:] for name, matrix in found.items()}
         person = self._people.now.last(newest)
@@ -127,8 +125,20 @@ class Mixer(Panel):
         found = self.chosen
         if self._view.value == _SPECTRUM:
             return spectrum_table({name: lens.spectrum(matrix) for name, matrix in found.items()})
-        matrix = next(iter(found.values()))
-        return mixing_table(matrix, self._people.now.last(len(matrix)).labels)
+        if self._view.value == _MEMORY:
+            ages, weights = self._fading()
+            return aligned(("age (events)", *weights), list(zip(ages, *weights.values(), strict=True)))
+        tables = {name: mixing_table(m, self._people.now.last(len(m)).labels) for name, m in found.items()}
+        if len(tables) == 1:
+            return next(iter(tables.values()))
+        rows = [(name, *row) for name, each in tables.items() for row in each.cells]
+        return aligned(("block", *next(iter(tables.values())).header), rows)
+
+    def _fading(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Ages "l" and, by block, what the last event reads of each; as far back as all blocks go."""
+        found = self.chosen
+        ages = np.arange(min(len(matrix) for matrix in found.values()))
+        return ages, {name: lens.fading(matrix)[: len(ages)] for name, matrix in found.items()}
 
     # --- how it is found -------------------------------------------------------------------------------------------
 

@@ -297,3 +297,10 @@ def test_a_bad_row_of_a_frame_is_quoted_as_it_stands():
     frame = pd.DataFrame({"user_id": [2**53 + 1], "item_id": [1], "timestamp": [float("nan")]})
     with pytest.raises(ValueError, match=str(2**53 + 1)):
         read(frame, core=0)
+
+
+def test_nanoseconds_of_many_people_are_sorted_though_one_key_has_no_room():
+    times = np.arange(600, dtype=np.int64)[::-1] * 10**15 + 10**18
+    frame = pl.DataFrame({"user": np.arange(600) % 300, "item": np.arange(600) % 7, "timestamp": times})
+    histories = read(frame, core=0, time_unit="ns")
+    assert histories.n_users == 300 and all((np.diff(histories.history(user)[1]) >= 0).all() for user in range(300))

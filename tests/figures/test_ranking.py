@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqrec_edu.figures import change_table, rank_changes, top_k_bars, top_k_change
+from seqrec_edu.figures.events import Events
 from seqrec_edu.figures.ranking import change_summary
+from seqrec_edu.figures.text import plain
 
 BEFORE = [(1, 0.4), (2, 0.3), (3, 0.2), (4, 0.1)]
 AFTER = [(2, 0.5), (1, 0.3), (4, 0.2), (9, 0.1)]
@@ -93,3 +95,15 @@ def test_what_is_no_comparison_is_refused(before, after, k, message):
 
 def test_arrays_of_pairs_are_accepted():
     assert rank_changes(list(zip(np.array([3, 1]), np.array([0.9, 0.1]), strict=True)), AFTER, k=2)[0].item == 2
+
+
+def test_html_in_a_name_is_shown_and_not_obeyed():
+    odd = "<b>bold</b> & <i>it</i> flour"
+    shown = "&lt;b&gt;bold&lt;/b&gt; &amp; &lt;i&gt;it&lt;/i&gt; flour"
+    assert shown in top_k_bars([odd], [0.5]).layout.yaxis.ticktext[0]
+    figure = top_k_change([(1, 0.5)], [(1, 0.5)], ["<pad>", odd], k=1)
+    assert all(shown in text for trace in figure.data for text in trace.text or ())
+    assert (
+        Events(1, [odd]).labels == [f"1: {shown}"] and shown[:20] in Events(1, [odd]).ticks(named=True)["ticktext"][0]
+    )
+    assert odd in plain(Events(1, [odd]).labels[0]) and odd in change_table([(1, 0.5)], [(1, 0.5)], ["<pad>", odd], k=1)

@@ -53,6 +53,8 @@ def test_views_show_what_the_lens_measures(panel):
     )
     panel._view.value = "memory"
     assert np.allclose(drawn(panel).data[0].y, lens.fading(matrix))
+    assert panel.table.header[0] == "age (events)" and len(panel.table.cells) == len(matrix)
+    assert np.allclose([float(row[1]) for row in panel.table.cells], lens.fading(matrix), rtol=1e-3, atol=1e-9)
 
 
 def test_a_second_block_stands_beside_the_first(panel):
@@ -61,6 +63,7 @@ def test_a_second_block_stands_beside_the_first(panel):
     figure = drawn(panel)
     assert not panel._other.disabled and [trace.type for trace in figure.data] == ["heatmap", "heatmap"]
     assert "SASRec: attentions.0" in panel.sentence
+    assert {row[0] for row in panel.table.cells} == set(panel.chosen) and len(panel.chosen) == 2
 
 
 def test_of_two_blocks_that_read_as_far_back_as_they_may_the_common_events_are_shown(models, data):

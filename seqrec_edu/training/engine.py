@@ -63,6 +63,16 @@ def _meet_again(device: torch.device) -> None:
         store=dist.PrefixStore(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}", store),
         device_id=None if device.type == "cpu" else device,
     )  # fmt: skip
-    # NCCL complains of a group that is left, and the threads of gloo now and then abort a process that ends first: one
-    # run in six or so of a test that kills the leader.
-    atexit.register(dist.destroy_process_group)
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Leave the group before the process ends.
+
+    NCCL complains of one that is left standing, and the threads of gloo now and then abort a process that ends first:
+    one run in six or so of a test that kills the leader.
+    """
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        dist.destroy_process_group()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -31,3 +31,27 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file by way of a temporary name."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Whether this process holds the lock file `path` until the block ends; it may hold it already.
+
+    The system lets go of it when a process ends, however it ends: a file that is left then stops nobody.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.resolve(), timeout=0, is_singleton=True)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if lock.lock_counter == 1:
+            with suppress(OSError):  # Windows keeps an open file
+                path.unlink()  # before others may have it: who opened it by now sees that it is gone, and tries again
+        lock.release()

@@ -5,6 +5,7 @@ import hashlib
 import json
 
 import pytest
+from filelock import FileLock
 
 from seqrec_edu.data.sources import download as transfer
 from seqrec_edu.data.sources.download import DownloadFailed, download
@@ -96,6 +97,24 @@ def test_md5_is_enough_where_only_that_is_published(server, tmp_path):
     server.files["a.bin"] = BODY
     download([server.url("a.bin")], tmp_path / "a.bin", f"md5:{hashlib.md5(BODY).hexdigest()}")
     assert (tmp_path / "a.bin").exists()
+
+
+def test_who_brings_the_same_file_is_waited_for(server, tmp_path, monkeypatch):
+    target, part = tmp_path / "a.bin", tmp_path / "a.bin.part"
+    other = FileLock(tmp_path / ".a.bin.lock")
+    other.acquire()
+    part.write_bytes(BODY[:1000])
+
+    def meanwhile(_):
+        assert not server.requests and part.read_bytes() == BODY[:1000]
+        part.write_bytes(BODY)
+        part.rename(target)
+        other.release()
+
+    monkeypatch.setattr(transfer.time, "sleep", meanwhile)
+    seen = []
+    download([server.url("a.bin")], target, f"sha256:{sha(BODY)}", lambda *step: seen.append(step))
+    assert seen == [(1000, None)] and not server.requests and files(tmp_path) == ["a.bin"]
 
 
 def test_second_mirror_is_used_and_named(server, tmp_path):

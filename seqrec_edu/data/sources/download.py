@@ -6,13 +6,15 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from seqrec_edu.data.files import locked
 from seqrec_edu.data.sources.registry import SourceError
 
 ATTEMPTS = 3  # per address; each one goes on where the last broke off
-CONNECT_S, READ_S = 10, 60
+CONNECT_S, READ_S, POLL_S = 10, 60, 1
 BLOCK = 1 << 18
 
 Progress = Callable[[int, int | None], None]  # (bytes so far, bytes in all or None)
@@ -27,11 +29,32 @@ def download(urls: list[str], target: Path, known_hash: str, progress: Progress 
 
     Args:
         urls: addresses of the same bytes, in the order to try.
-        target: final path; it appears only after the bytes were verified.
+        target: final path; it appears only after the bytes were verified. Another process that brings it is waited for.
         known_hash: "sha256:…" or "md5:…"; "" skips the check (the caller then pins what came).
     Raises:
         DownloadFailed: when none worked. `target.part` keeps what arrived, so that a later call goes on from there.
     """
+    with _alone(target, progress):
+        return _from_any(urls, target, known_hash, progress)
+
+
+@contextmanager
+def _alone(target: Path, progress: Progress | None) -> Iterator[None]:
+    """Wait until no other process writes the part of `target`; meanwhile show how far that one is."""
+    part, waiting = _part(target), True
+    while waiting:
+        with locked(target.with_name(f".{target.name}.lock")) as mine:
+            if mine:
+                yield
+            waiting = not mine
+        if waiting:
+            with suppress(FileNotFoundError):
+                if progress:
+                    progress(part.stat().st_size, None)
+            time.sleep(POLL_S)
+
+
+def _from_any(urls: list[str], target: Path, known_hash: str, progress: Progress | None) -> str:
     reasons = []
     for url in urls:
         try:

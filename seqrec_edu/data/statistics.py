@@ -94,8 +94,8 @@ def statistics(items: np.ndarray, times: np.ndarray, offsets: np.ndarray, n_item
         gap_99=float(quantiles[2]),
         gap_max=int(gap.max(initial=0)),
         zero_gaps=float((gap == 0).mean()) if gap.size else 0.0,
-        repeats=1 - pairs / max(1, items.size),
+        repeats=(items.size - pairs) / max(1, items.size),
         single_time_users=int((first == last).sum()),
-        first_time=int(times.min(initial=np.iinfo(np.int64).max)) if times.size else 0,
-        last_time=int(times.max(initial=0)) if times.size else 0,
+        first_time=int(times.min()) if times.size else 0,
+        last_time=int(times.max()) if times.size else 0,
     )

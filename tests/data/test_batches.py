@@ -174,3 +174,5 @@ def test_buckets_save_padding():
     assert padded < 1.05 * lengths.sum() < lengths.max() * len(lengths) / 1.5
     with pytest.raises(BadInput, match="batch_size"):
         bucketed(lengths, 0)
+    with pytest.raises(BadInput, match="buckets_of"):
+        bucketed(lengths, 1, buckets_of=0)

@@ -47,6 +47,17 @@ def test_properties(events, k):
     assert not (k_core(users, items, k + 1)[0] & ~mask).any()  # cores are nested
 
 
+def test_agrees_with_the_definition_over_several_rounds():
+    """Dense enough that a core is left, sparse enough that it is not reached at once: hypothesis rarely draws that."""
+    draw, longest = np.random.default_rng(0), 0
+    for _ in range(100):
+        users, items = draw.integers(0, 15, 60), draw.integers(0, 15, 60)
+        mask, rounds = k_core(users, items, 3)
+        assert np.flatnonzero(mask).tolist() == plain(list(zip(users.tolist(), items.tolist(), strict=True)), 3)
+        longest = max(longest, rounds * mask.any())
+    assert longest >= 4
+
+
 def test_removal_spreads():
     """A chain: each round makes the next user or item too rare."""
     events = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3)]
@@ -67,3 +78,9 @@ def test_the_largest_core_is_that_which_trying_all_finds(below):
     tried = [k for k in range(1, min(below, 151)) if k_core(users, items, k)[0].any()]
     assert largest_core(users, items, below) == max(tried)
     assert largest_core(users[:0], items[:0], below) == 0
+
+
+def test_the_largest_core_may_be_all_there_is():
+    users, items = np.divmod(np.arange(9), 3)  # three people, each with the same three items
+    assert largest_core(users, items, 10) == 3
+    assert largest_core(np.append(users, 3), np.append(items, 3), 10) == 3

@@ -41,7 +41,7 @@ def test_the_seed_decides(histories):
 
 
 def test_users_without_gaps_stay_as_they_are():
-    found = shuffle_gaps(make([[5], [], [7, 9]]), 3)
+    found = shuffle_gaps(make([[5], [], [7, 9], []]), 3)
     assert found.times.tolist() == [5, 7, 9]
 
 

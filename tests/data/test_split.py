@@ -1,5 +1,7 @@
 """Two protocols: no event after a cut is trained on, every target has a history, and the hash covers it all."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -66,14 +68,28 @@ def test_global_time(times, targets):
             assert mine == (expected if targets == "all" else expected[-1:])
 
 
+def test_global_time_of_one_history():
+    histories = make([[1, 2, 3, 4, 5, 6, 7, 8]])
+    last, every = (global_time(histories, 0.5, 0.75, targets) for targets in ("last", "all"))
+    assert (last.valid.tolist(), last.test.tolist()) == ([5], [7])
+    assert (every.valid.tolist(), every.test.tolist()) == ([4, 5], [6, 7])
+
+
 def test_global_time_says_what_is_wrong():
     histories = make([[5] * 6, [5] * 6])
     with pytest.raises(BadInput, match=r"no training events.*constant"):
         global_time(histories)
-    with pytest.raises(BadInput, match="0 < valid < test < 1"):
-        global_time(histories, 0.9, 0.8)
+    with pytest.raises(BadInput, match="no training events"):
+        global_time(make([[5, 5, 5, 5, 7, 9]]), 0.5, 0.9)
+    for valid, test in ((0.9, 0.8), (0, 0.5), (0.5, 0.5), (0.5, 1)):
+        with pytest.raises(BadInput, match="0 < valid < test < 1"):
+            global_time(histories, valid, test)
     with pytest.raises(BadInput, match="targets"):
         global_time(histories, targets="first")
+    with pytest.raises(BadInput, match="no validation events"):
+        global_time(make([[1, 2, 5], [3], [4]]), 0.4, 0.8)  # nothing is before what is left for it
+    with pytest.raises(BadInput, match="no test events"):
+        global_time(make([[1, 2, 3, 4], [9]]), 0.5, 0.9)
 
 
 def test_hash_and_text():
@@ -82,6 +98,11 @@ def test_hash_and_text():
     assert split.hash == leave_one_out(histories).hash != other.hash
     moved = make([[1, 2, 3, 4, 5], [2, 4, 6, 8, 10, 13]])
     assert leave_one_out(moved).hash != split.hash
+    for changed in ({"train_end": split.train_end - 1}, {"valid": split.valid[:1]}, {"test": split.test - 1}):
+        assert replace(split, **changed).hash != split.hash
+    assert (split.events("valid"), split.events("test")) == (split.valid, split.test)
+    assert "train: 7 events of 2 users" in split.summary()
+    assert "train: 3 events of 1 users" in global_time(make([[1, 2, 3, 6], [7, 8]]), 0.5, 0.9).summary()
     assert "leave-one-out" in repr(split) and split.hash[:12] in split.summary()
     assert "1970-01-01" in other.summary()
     assert split.train_items.tolist() == [1, 2, 3, 6, 7, 1, 2]
@@ -90,6 +111,8 @@ def test_hash_and_text():
 
 
 def test_targets_never_trained_on_are_counted():
+    again = pl.DataFrame({"user": [1, 1, 1, 1], "item": [1, 2, 2, 3], "time": [1, 2, 3, 4]})
+    assert "0 targets whose item is never trained on" in leave_one_out(read(again, core=0)).summary()
     frame = pl.DataFrame({"user": [1, 1, 1, 1], "item": [1, 1, 2, 3], "time": [1, 2, 3, 4]})
     assert leave_one_out(read(frame, core=0)).summary().count("1 targets whose item is never trained on") == 2
 

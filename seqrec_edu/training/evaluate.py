@@ -182,7 +182,7 @@ def _ranks(
     store = EventStore(split.histories, device=device)
     # A neural model may have `scores` too, for people to read; its hidden states rank without a users × items matrix.
     neural = hasattr(model, "item_embedding")
-    rank = _rank_by_hidden(model) if neural else _rank_by_scores(model)
+    rank = _rank_by_hidden(model) if neural else _rank_by_scores(model, split)
     if not neural:
         batch_size = min(batch_size, max(1, _SCORES_AT_ONCE // (split.histories.n_items + 1)))
     ranks = torch.empty(len(chosen.stop), dtype=torch.float64)
@@ -200,8 +200,13 @@ def _ranks(
     return ranks
 
 
-def _rank_by_scores(baseline: Any) -> Ranker:
-    return lambda batch, target, exclude: expected_rank(baseline.scores(batch), target, exclude)
+def _rank_by_scores(baseline: Any, split: Split) -> Ranker:
+    def rank(batch: Batch, target: Tensor, exclude: Tensor | None) -> Tensor:
+        scores = baseline.scores(batch)
+        _check_items(f"{type(baseline).__name__} scores", scores.shape[-1] - 1, split, "fit it on this split")
+        return expected_rank(scores, target, exclude)
+
+    return rank
 
 
 def _rank_by_hidden(model: nn.Module) -> Ranker:
@@ -226,12 +231,13 @@ def _rank_by_hidden(model: nn.Module) -> Ranker:
 def check_catalogue(model: Any, split: Split) -> None:
     """Refuse a model with more or fewer items than the data: its ranks would be among others than they say."""
     if hasattr(model, "item_embedding"):
-        has, needs = len(model.item_embedding.weight) - 1, split.histories.n_items
-        if has != needs:
-            raise ValueError(
-                f"{type(model).__name__} was built for {has:,} items, the data has {needs:,}: "
-                f"build it with n_items={needs}"
-            )
+        cure = f"build it with n_items={split.histories.n_items}"
+        _check_items(f"{type(model).__name__} was built for", len(model.item_embedding.weight) - 1, split, cure)
+
+
+def _check_items(what: str, has: int, split: Split, cure: str) -> None:
+    if has != split.histories.n_items:
+        raise ValueError(f"{what} {has:,} items, the data has {split.histories.n_items:,}: {cure}")
 
 
 def check_finite(tensor: Tensor, what: str) -> None:

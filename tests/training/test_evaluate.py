@@ -16,12 +16,12 @@ from seqrec_edu.training.metrics import intervals, metrics
 N_ITEMS = 40
 
 
-def random_histories(seed=0, users=40, longest=25):
+def random_histories(seed=0, users=40, longest=25, n_items=N_ITEMS):
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, longest, users)
-    items = rng.integers(1, N_ITEMS + 1, lengths.sum()).astype(np.int32)
+    items = rng.integers(1, n_items + 1, lengths.sum()).astype(np.int32)
     times = np.concatenate([np.sort(rng.integers(0, 10_000, n)) for n in lengths]).astype(np.int64)
-    names = ["<pad>", *(f"i{i}" for i in range(1, N_ITEMS + 1))]
+    names = ["<pad>", *(f"i{i}" for i in range(1, n_items + 1))]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return Histories(items, times, offsets, names, [f"u{u}" for u in range(users)], "random")
 
@@ -204,7 +204,22 @@ def test_max_users_draws_whole_users_and_the_same_ones():
     assert not evaluate(model, split, "test", max_users=10_000).sampled
 
 
+def test_everyone_is_no_sample(split):
+    users = evaluate(Adding(), split).n_users
+    assert not evaluate(Adding(), split, max_users=users).sampled and evaluate(Adding(), split, max_users=1).sampled
+
+
+def test_a_model_of_another_catalogue_is_refused(split):
+    larger = leave_one_out(random_histories(n_items=60))
+    with pytest.raises(ValueError, match="Adding was built for 40 items, the data has 60: build it with n_items=60"):
+        evaluate(Adding(), larger)
+    with pytest.raises(ValueError, match="Popularity scores 60 items, the data has 40: fit it on this split"):
+        evaluate(Popularity().fit(larger), split)
+
+
 def test_minus_pairs_two_models(split):
+    few = [evaluate(Adding(seed=seed), split, "test", resamples=1) for seed in (5, 6)]
+    assert (found := few[0].minus(few[1])["NDCG@20"]).low == found.high, "with the resamples of the evaluations"
     a, b = evaluate(Adding(seed=5), split, "test"), evaluate(Adding(seed=6), split, "test")
     difference = a.minus(b)["NDCG@20"]
     assert difference.value == pytest.approx(a.metrics["NDCG@20"] - b.metrics["NDCG@20"], abs=1e-12)
@@ -256,9 +271,10 @@ def test_what_cannot_be_ranked_is_an_error(split):
     model.forward = lambda batch: torch.full((*batch.item.shape, 6), math.inf)
     with pytest.raises(ValueError, match="hidden state at the last event"):
         evaluate(model, split)
-    model.forward = lambda batch: torch.zeros(len(batch), 6)
-    with pytest.raises(ValueError, match="expected hidden 'b l d'"):
-        evaluate(model, split)
+    for wrong in (torch.zeros(2, 6), torch.zeros(2, 3, 6)):
+        model.forward = lambda batch, wrong=wrong: wrong
+        with pytest.raises(ValueError, match="expected hidden 'b l d'"):
+            evaluate(model, split)
 
 
 def test_a_model_that_says_nothing_earns_nothing(split):

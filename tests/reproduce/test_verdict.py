@@ -1,10 +1,16 @@
 """Intervals that cover as often as they say, and verdicts that follow from them."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from seqrec_edu.data import leave_one_out
+from seqrec_edu.data.synthetic import shoppers
 from seqrec_edu.reproduce import Claim, judge, read_results
 from seqrec_edu.reproduce.published import Figure
+from seqrec_edu.reproduce.ranks import Ranks, question
 from seqrec_edu.reproduce.verdict import against_published, difference, interval, seed_error, t_quantile
 
 CLAIM = Claim("Time helps.", "tim4rec", "tim4rec-no-time")
@@ -59,6 +65,37 @@ def test_a_claim_is_judged_by_its_interval(keep, tmp_path, better, word):
     assert judged.verdict.word == word and judged.seeds == 2  # 1 and 2 are there on both sides
     main = judged.differences["NDCG@10"]
     assert main.low <= main.value <= main.high and set(judged.differences) == {"NDCG@10", "HR@10"}
+
+
+def test_a_person_counts_once_however_many_targets_there_are():
+    users = np.array([0, 0, 0, 0, 7])
+    ranks = {"tim4rec": [1.0, 99.0, 99.0, 99.0, 99.0], "tim4rec-no-time": [99.0] * 5}
+    outcomes = {
+        name: SimpleNamespace(
+            first=SimpleNamespace(protocol={"objective": "prefix"}),
+            ranks={seed: Ranks(np.array(each), users, "asked") for seed in (0, 1)},
+        )
+        for name, each in ranks.items()
+    }
+    found = judge(CLAIM, outcomes).differences["HR@10"]
+    assert found.value == pytest.approx((1 / 4 + 0) / 2) and found.low == 0.0 and found.high == pytest.approx(1 / 4)
+
+
+@pytest.mark.parametrize(("better", "worse"), [((2, 5), (2, 6)), ((2, 5), (3, 5)), ((5,), (5,))])
+def test_only_the_same_people_are_compared(better, worse):
+    with pytest.raises(ValueError, match="two tables 'seeds users' of one shape"):
+        difference(np.zeros(better), np.zeros(worse))
+
+
+def test_the_question_is_items_and_targets_but_not_times():
+    split = leave_one_out(shoppers(users=30))
+    asked, h = question(split), split.histories
+    assert question(replace(split, histories=replace(h, times=h.times + 1))) == asked
+    assert question(replace(split, valid=split.valid - 1)) == asked
+    assert question(replace(split, test=split.test - 1)) != asked
+    assert question(replace(split, histories=replace(h, items=h.items[::-1]))) != asked
+    more = {"offsets": np.append(h.offsets, h.offsets[-1]), "user_ids": [*h.user_ids, "somebody without events"]}
+    assert question(replace(split, histories=replace(h, **more))) != asked
 
 
 def test_what_cannot_be_judged_says_why(keep, tmp_path):

@@ -6,8 +6,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from seqrec_edu.data.files import locked
@@ -34,24 +34,14 @@ def download(urls: list[str], target: Path, known_hash: str, progress: Progress 
     Raises:
         DownloadFailed: when none worked. `target.part` keeps what arrived, so that a later call goes on from there.
     """
-    with _alone(target, progress):
-        return _from_any(urls, target, known_hash, progress)
-
-
-@contextmanager
-def _alone(target: Path, progress: Progress | None) -> Iterator[None]:
-    """Wait until no other process writes the part of `target`; meanwhile show how far that one is."""
-    part, waiting = _part(target), True
-    while waiting:
+    while True:
         with locked(target.with_name(f".{target.name}.lock")) as mine:
             if mine:
-                yield
-            waiting = not mine
-        if waiting:
-            with suppress(FileNotFoundError):
-                if progress:
-                    progress(part.stat().st_size, None)
-            time.sleep(POLL_S)
+                return _from_any(urls, target, known_hash, progress)
+        with suppress(FileNotFoundError):
+            if progress:
+                progress(_part(target).stat().st_size, None)  # how far the other one is
+        time.sleep(POLL_S)
 
 
 def _from_any(urls: list[str], target: Path, known_hash: str, progress: Progress | None) -> str:

@@ -23,7 +23,11 @@ def refuses(x):
 
 
 def compile_loop(function):
-    """Compile a loop whose ``prange`` runs in parallel; kept on disk, so the seconds it takes are paid once."""
+    """Compile a loop whose ``prange`` runs in parallel; kept on disk, so the seconds it takes are paid once.
+
+    What is kept has been optimised once more than what runs in the process that compiled it, so it sums in another
+    order: results of that process differ from those of later ones in the last digits.
+    """
     return numba.njit(parallel=True, fastmath=True, cache=True, error_model="numpy")(function)
 
 

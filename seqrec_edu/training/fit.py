@@ -76,7 +76,8 @@ def fit(
     """Train ``model`` on the training events of ``split``; it ends in eval mode with the weights of the best epoch.
 
     ``out`` is the folder of the run: it gets checkpoints, at least once a minute, and a run that finds its own there
-    goes on exactly where it stood. On the CPU a run that was killed and resumed ends bit for bit like one that was not.
+    goes on exactly where it stood. On the CPU a run that was killed and resumed ends bit for bit like one that was not,
+    unless one of the two had to compile the loops (see ``ops.compiled``): from then on they differ in rounding.
     Under ``torchrun`` the processes share every batch and end with the same weights.
     Errors: ``NotCausal``; ``ValueError`` for cloze without a mask token, for another number of items than the data has,
     for histories longer than the model takes, and for times that it needs and does not find; ``Diverged``;

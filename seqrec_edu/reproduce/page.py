@@ -51,7 +51,9 @@ judged on paired differences over users joined with the spread between seeds (`s
 method): *supported* where the interval of NDCG@10 lies above zero, *contradicted* below, else *cannot tell*. Each
 interval is at 95 % by itself and rather wide than narrow: of twenty claims about nothing, one on average would come out
 supported or contradicted. "Cannot tell" is not "no effect": the interval says how large one may be, but where there is
-one seed, for then it is over users alone and lacks what another training would change.
+one seed, for then it is over users alone and lacks what another training would change. A seed fixes what is drawn, not
+how sums are rounded: on another processor, or in the process that first compiles the loops, the same training ends a
+few ranks away, and some models as far away as with another seed.
 A published figure *agrees* where it lies within our interval over users, widened by our range over seeds; beyond that
 it *differs*, unless those who published the same model on the same data are as far apart: then nobody can tell.
 

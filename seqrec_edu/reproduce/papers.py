@@ -43,8 +43,8 @@ def _better_than_rivals(model: str, name: str) -> tuple[Claim, ...]:
             f"{name} ranks better than Mamba4Rec.",
             model,
             "mamba4rec-prefix",
-            "as its authors have it, the rival's single layer is not added to what it reads; the last claim about "
-            "TiM4Rec says what that costs.",
+            "as its authors have it, the rival's single layer has no residual; a claim about TiM4Rec says what that "
+            "costs.",
         ),
     )
 

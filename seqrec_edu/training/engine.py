@@ -70,7 +70,7 @@ def _leave() -> None:
     """Leave the group before the process ends.
 
     NCCL complains of one that is left standing, and the threads of gloo now and then abort a process that ends first:
-    one run in six or so of a test that kills the leader.
+    one run in twelve of a test that kills the leader.
     """
     import torch.distributed as dist
 

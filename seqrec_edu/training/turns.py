@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from seqrec_edu.data.files import locked
@@ -11,8 +10,6 @@ from seqrec_edu.data.files import locked
 LOCK_FILE = ".running"
 
 
-@contextmanager
-def turn(folder: Path) -> Iterator[bool]:
+def turn(folder: Path) -> AbstractContextManager[bool]:
     """Whether this process may work in `folder`; no other may until the block ends. Inside it, asking again is fine."""
-    with locked(folder / LOCK_FILE) as mine:
-        yield mine
+    return locked(folder / LOCK_FILE)

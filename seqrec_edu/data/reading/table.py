@@ -50,10 +50,8 @@ def pandas_table(frame, source: str, choose: Chooser) -> Table:
     columns = choose(names, {})
 
     def describe(row: int) -> tuple[str, str]:
-        return f"row {row} (counted from 0)", ", ".join(
-            f"{k}={frame.iloc[row, i]}"
-            for i, k in enumerate(names)  # a whole row would be of one type
-        )
+        cells = (frame.iloc[row, column] for column in range(len(names)))  # a whole row would be of one type
+        return f"row {row} (counted from 0)", ", ".join(f"{k}={v}" for k, v in zip(names, cells, strict=True))
 
     parts = {
         key: _from_pandas(frame.iloc[:, names.index(name)], name, source) for key, name in columns.as_dict().items()

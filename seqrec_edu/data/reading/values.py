@@ -97,9 +97,8 @@ def _codes(column: pl.Series, distinct: pl.Series) -> np.ndarray:
     """Place of each value in the sorted `distinct`."""
     if distinct.len() and distinct.dtype.is_integer():
         low, high = int(distinct[0]), int(distinct[-1])
-        if high < 2**63 and high - low < max(
-            1_000_000, 4 * column.len()
-        ):  # a look-up table is the fastest way while it stays small
+        small = high - low < max(1_000_000, 4 * column.len())
+        if small and high < 2**63:  # a look-up table is the fastest way while it stays small
             table = np.zeros(high - low + 1, dtype=np.int64)
             table[distinct.to_numpy().astype(np.int64) - low] = np.arange(distinct.len())
             return table[column.to_numpy().astype(np.int64) - low]
